@@ -53,8 +53,3 @@ bool lk_json_set(json_t *object, const char *key, json_t *value)
 {
     return json_object_set_new(object, key, value) == 0;
 }
-
-void lk_json_start(void)
-{
-    json_set_alloc_funcs(lk_allocate, lk_free);
-}

@@ -23,7 +23,4 @@ bool lk_json_dump(const json_t *value, size_t flags, struct lk_buffer *out);
  * with &&. */
 bool lk_json_set(json_t *object, const char *key, json_t *value);
 
-/* Make jansson use this program's allocator. Call once, before any other use of jansson. */
-void lk_json_start(void);
-
 #endif

@@ -156,8 +156,11 @@ enum lk_status lk_plan_from_json(struct lk_bytes json, struct lk_table_schema **
     struct lk_plan *plan = NULL;
     char *name = NULL;
     int kind = 0;
+    json_error_t why;
     json_t *root =
-        json_loadb((const char *)json.ptr, json.len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
+        json_loadb((const char *)json.ptr, json.len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
+    if (root == NULL && json_error_code(&why) == json_error_out_of_memory)
+        return lk_fail_memory(err, "reading a column plan");
     const json_t *columns = json_object_get(root, "columns");
     if (json_integer_value(json_object_get(root, "version")) != 1 || !json_is_array(columns) ||
         !find_name(kind_names, 3, json_object_get(root, "kind"), &kind) ||
