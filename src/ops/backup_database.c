@@ -1,0 +1,462 @@
+/* One database: claim its folder, pin one state, export every table, commit. */
+#include <stdio.h>
+
+#include <sqlite3.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "ops/backup_run.h"
+#include "ops/backup_table.h"
+#include "ops/manifest_fill.h"
+#include "ops/sqlite_copy.h"
+#include "sqlite/mount.h"
+#include "sqlite/structure.h"
+#include "store/catalog.h"
+#include "store/names.h"
+
+/* Tables whose files are still being finished while the scan is further on: bounds open descriptors. */
+#define OPEN_TABLES 16
+
+struct database {
+    struct lk_backup_run *run;
+    const char *path;
+    struct lk_database *entry; /* its folder in the store */
+    struct lk_dir dir;
+    struct lk_lock *lock;
+    struct lk_backup *last; /* the newest readable backup; NULL: none */
+    struct lk_backup_writer *writer;
+    struct lk_source *source;
+    struct lk_structure *structure;
+    char **stems; /* of structure->table */
+    struct lk_manifest *manifest;
+    unsigned formats;
+    uint64_t raw_bytes; /* read so far, for progress */
+
+    struct lk_table_backup *open[OPEN_TABLES]; /* a ring: the oldest at `first` */
+    struct lk_manifest_table *open_entry[OPEN_TABLES];
+    size_t first, count;
+};
+
+static bool matches_any(const char *const *globs, const char *text)
+{
+    for (; globs != NULL && *globs != NULL; globs++) {
+        if (lk_glob_match(*globs, text))
+            return true;
+    }
+    return false;
+}
+
+/* Internal tables go with whatever is chosen. */
+static bool is_wanted(const struct litekeep_backup_options *o, const struct lk_table_schema *t)
+{
+    if (t->kind == LK_TABLE_INTERNAL)
+        return true;
+    const bool all = o->tables == NULL || *o->tables == NULL;
+    return (all || matches_any(o->tables, t->name)) && !matches_any(o->skip_tables, t->name);
+}
+
+/* ---- The store's side
+ * ------------------------------------------------------------------------------------------------------- */
+
+/* The newest backup whose manifest can be read: the history of columns and parts. One that cannot is said and
+ * passed over. */
+static enum lk_status open_last(struct database *d, const struct lk_backup_list *list, struct lk_error *err)
+{
+    for (size_t i = list->count; i > 0; i--) {
+        const struct lk_backup_entry *e = &list->entry[i - 1];
+        if (e->kind != LK_BACKUP_ORDINARY || e->problem != NULL)
+            continue;
+        const enum lk_status status = lk_backup_open(&d->dir, e->id, &d->last, err);
+        if (status == LK_OK || status == LK_FAILED)
+            return status;
+        lk_backup_run_warn(d->run, d->path, "an earlier backup cannot be read and is not built upon: %s",
+                           err->message);
+    }
+    return LK_OK;
+}
+
+/* *skip: the last backup is young enough. */
+static enum lk_status open_folder(struct database *d, bool *skip, struct lk_error *err)
+{
+    struct lk_backup_run *run = d->run;
+    const struct litekeep_backup_options *o = run->options;
+    struct lk_store *store = run->lk->store;
+    struct lk_backup_list list = {0};
+    char *identity = NULL;
+    if (store == NULL)
+        return LK_OK; /* dry_run before there is a store */
+    const int64_t now = lk_clock_now();
+    enum lk_status status = lk_mount_identify(d->path, &identity, err);
+    if (status == LK_OK && o->dry_run) {
+        status = lk_database_find(store, identity, &d->entry, err);
+        if (status == LK_NOT_FOUND) {
+            status = LK_OK;
+            goto out;
+        }
+    } else if (status == LK_OK) {
+        status = lk_database_claim(store, identity, d->path, o->name, now, &d->entry, err);
+    }
+    if (status == LK_OK)
+        status = lk_database_open(store, d->entry->folder, &d->dir, err);
+    if (status == LK_OK && !o->dry_run)
+        status = lk_lock_take(&d->dir, store->journal_mode, "backup", 0, &d->lock, err);
+    if (status == LK_OK)
+        status = lk_catalog_list(&d->dir, &list, NULL, err);
+    for (size_t i = list.count; status == LK_OK && o->if_older_than > 0 && i > 0; i--) {
+        const struct lk_backup_entry *e = &list.entry[i - 1];
+        if (e->kind == LK_BACKUP_ORDINARY && e->problem == NULL) {
+            *skip = e->started <= now && now - e->started < o->if_older_than;
+            break;
+        }
+    }
+    if (status == LK_OK && !*skip && !o->rebuild)
+        status = open_last(d, &list, err);
+out:
+    lk_backup_list_reset(&list);
+    lk_free(identity);
+    return status;
+}
+
+/* ---- The source's side
+ * ------------------------------------------------------------------------------------------------------- */
+
+static enum lk_status open_source(struct database *d, struct lk_error *err)
+{
+    const struct litekeep_backup_options *o = d->run->options;
+    static const enum lk_snapshot snapshots[] = {
+        [LITEKEEP_SNAPSHOT_AUTO] = LK_SNAPSHOT_AUTO,
+        [LITEKEEP_SNAPSHOT_READ] = LK_SNAPSHOT_READ,
+        [LITEKEEP_SNAPSHOT_COPY] = LK_SNAPSHOT_COPY,
+    };
+    char *tmp = NULL;
+    if (o->tmp == NULL) {
+        /* Below the folder that the next run removes, should this one be killed. */
+        tmp = lk_format("%s/%s", d->dir.path, lk_backup_writer_temporary(d->writer));
+        if (tmp == NULL)
+            return lk_fail_memory(err, "opening the database");
+    }
+    const struct lk_source_options options = {
+        .snapshot = snapshots[o->snapshot],
+        .max_lock = o->max_lock,
+        .tmp = o->tmp != NULL ? o->tmp : tmp,
+        .passes = d->formats & LITEKEEP_SQLITE ? 2 : 1,
+        .interrupt = lk_session_interrupt(),
+    };
+    const enum lk_status status = lk_source_open(d->path, &options, &d->source, err);
+    lk_free(tmp);
+    return status;
+}
+
+static enum lk_status read_structure(struct database *d, struct lk_error *err)
+{
+    enum lk_status status = lk_structure_read(d->source, &d->structure, err);
+    if (status != LK_OK)
+        return status;
+    struct lk_bytes *names = lk_allocate_zeroed(d->structure->tables + 1, sizeof *names);
+    if (names == NULL)
+        return lk_fail_memory(err, "naming files");
+    for (size_t i = 0; i < d->structure->tables; i++)
+        names[i] = lk_bytes_of(d->structure->table[i]->name);
+    status = lk_names_assign(names, d->structure->tables, &d->stems, err);
+    lk_free(names);
+    /* A schema that cannot be rebuilt from its SQL here comes back only as pages. */
+    if (d->structure->reasons > 0)
+        d->formats |= LITEKEEP_SQLITE;
+    return status;
+}
+
+static void count_progress(void *context, uint64_t rows, uint64_t raw_bytes)
+{
+    struct database *d = context;
+    d->raw_bytes += raw_bytes;
+    lk_backup_run_progress(d->run, rows, raw_bytes);
+}
+
+/* ---- Tables
+ * ------------------------------------------------------------------------------------------------------------------
+ */
+
+static enum lk_status finish_oldest(struct database *d, struct lk_error *err)
+{
+    struct lk_table_backup *b = d->open[d->first];
+    struct lk_manifest_table *entry = d->open_entry[d->first];
+    d->first = (d->first + 1) % OPEN_TABLES;
+    d->count--;
+    const enum lk_status status = lk_table_backup_finish(b, entry, err);
+    lk_table_backup_free(b);
+    return status;
+}
+
+static void give_up_tables(struct database *d)
+{
+    for (; d->count > 0; d->count--) {
+        lk_table_backup_free(d->open[d->first]);
+        d->first = (d->first + 1) % OPEN_TABLES;
+    }
+}
+
+static enum lk_status scan_table(struct database *d, size_t index, bool *restart, struct lk_error *err)
+{
+    const struct lk_table_schema *t = d->structure->table[index];
+    const struct lk_table_run run = {.engine = d->run->engine,
+                                     .backup = d->writer,
+                                     .source = d->source,
+                                     .progress = count_progress,
+                                     .context = d};
+    struct lk_table_schema *old_schema = NULL;
+    struct lk_plan *old_plan = NULL;
+    struct lk_table_history history = {0};
+    enum lk_status status = LK_OK;
+    const struct lk_manifest_table *old =
+        d->last == NULL ? NULL : lk_manifest_find_table(d->last->manifest, t->name);
+    if (old != NULL && old->columns_json != NULL) {
+        status = lk_manifest_table_plan(old, &old_schema, &old_plan, err);
+        history.plan = old_plan;
+        history.part_bits = old->part_bits;
+    }
+    if (status == LK_OK && d->count == OPEN_TABLES)
+        status = finish_oldest(d, err);
+    struct lk_manifest_table *entry = NULL;
+    if (status == LK_OK && (entry = lk_manifest_add_table(d->manifest, t->name, d->stems[index])) == NULL)
+        status = lk_fail_memory(err, "listing tables");
+    struct lk_table_backup *b = NULL;
+    if (status == LK_OK)
+        status = lk_table_backup_scan(&run, t, d->stems[index], history, &b, restart, err);
+    if (b != NULL) {
+        const size_t at = (d->first + d->count++) % OPEN_TABLES;
+        d->open[at] = b;
+        d->open_entry[at] = entry;
+    }
+    lk_table_schema_free(old_schema);
+    lk_plan_free(old_plan);
+    return status;
+}
+
+/* Read everything out of the pinned state. *restart: it did not hold still. */
+static enum lk_status read_all(struct database *d, bool *restart, struct lk_error *err)
+{
+    const struct litekeep_backup_options *o = d->run->options;
+    enum lk_status status = read_structure(d, err);
+    size_t left_out = 0;
+    for (size_t i = 0; status == LK_OK && !*restart && i < d->structure->tables; i++) {
+        if (lk_session_interrupted())
+            return lk_fail(err, LK_INTERRUPTED, "interrupted");
+        if (is_wanted(o, d->structure->table[i]))
+            status = scan_table(d, i, restart, err);
+        else
+            left_out++;
+    }
+    if (status == LK_OK && left_out > 0 &&
+        !lk_manifest_add_text(&d->manifest->warnings, "tables were left out on request"))
+        status = lk_fail_memory(err, "listing tables");
+    if (status == LK_OK && !*restart && d->formats & LITEKEEP_SQLITE)
+        status = lk_sqlite_copy_write(d->source, d->writer, d->entry->folder, d->run->engine,
+                                      &d->manifest->sqlite_copy, restart, err);
+    return status;
+}
+
+/* Throw away all that was read. */
+static enum lk_status discard_file(void *context, const struct lk_manifest_file *file,
+                                   const struct lk_manifest_table *table, const struct lk_manifest_part *part,
+                                   struct lk_error *err)
+{
+    (void)table;
+    (void)part;
+    return lk_backup_writer_discard(context, file->path, err);
+}
+
+static enum lk_status forget_all(struct database *d, struct lk_error *err)
+{
+    give_up_tables(d);
+    const enum lk_status status = lk_manifest_each_file(d->manifest, discard_file, d->writer, err);
+    lk_manifest_free(d->manifest);
+    d->manifest = lk_manifest_new();
+    lk_structure_free(d->structure);
+    d->structure = NULL;
+    lk_free(d->stems);
+    d->stems = NULL;
+    d->raw_bytes = 0;
+    if (status == LK_OK && d->manifest == NULL)
+        return lk_fail_memory(err, "starting again");
+    return status;
+}
+
+/* Until one state was read whole. At the end the source is let go. */
+static enum lk_status read_source(struct database *d, struct lk_error *err)
+{
+    enum lk_status status = open_source(d, err);
+    while (status == LK_OK) {
+        bool restart = false;
+        struct lk_error unsure = {0};
+        status = read_all(d, &restart, err);
+        if ((status == LK_OK && !restart) || status == LK_UNREADABLE) {
+            /* Also after an error: a file that changes under an immutable read looks damaged. */
+            const enum lk_status confirmed = lk_source_confirm(d->source, &restart, &unsure);
+            if (status == LK_OK && confirmed != LK_OK) {
+                *err = unsure;
+                status = confirmed;
+            }
+        }
+        if (!restart)
+            break;
+        status = forget_all(d, err);
+        if (status == LK_OK)
+            status = lk_source_restart(d->source, err);
+    }
+    return status;
+}
+
+static void note(struct database *d, const char *message)
+{
+    lk_backup_run_warn(d->run, d->path, "%s", message);
+    /* A warning that cannot be kept was shown all the same. */
+    (void)lk_manifest_add_text(&d->manifest->warnings, message);
+}
+
+static void warn_of_source(struct database *d)
+{
+    const struct lk_source_facts *facts = lk_source_facts(d->source);
+    char text[320], size[LK_TIME_SIZE];
+    if (facts->replaced)
+        note(d, "the file at this path was replaced while it was backed up: the backup holds the state of "
+                "the file before");
+    if (facts->stray_wal)
+        note(d, "the database is 0 bytes long but has a -wal beside it: something cut it off");
+    if (lk_source_wal_bytes(d->source) > lk_source_wal_limit(d->source)) {
+        lk_size_format(lk_source_wal_bytes(d->source), size);
+        snprintf(text, sizeof text, "its -wal has grown to %s while it was read; a checkpoint will shrink it",
+                 size);
+        note(d, text);
+    }
+    for (size_t i = 0; i < d->structure->reasons; i++)
+        lk_backup_run_warn(d->run, d->path,
+                           "the schema cannot be rebuilt here, so a page copy is kept as well: %s",
+                           d->structure->reason[i]);
+}
+
+static enum lk_status back_up(struct database *d, struct litekeep_event *done, struct lk_error *err)
+{
+    struct lk_backup_run *run = d->run;
+    const int64_t started = lk_clock_now();
+    struct lk_buffer schema_sql = {0};
+    bool committed = false;
+    enum lk_status status = lk_backup_writer_begin(run->lk->store, &d->dir, d->lock, started,
+                                                   lk_session_warn(run->lk), &d->writer, err);
+    if (status == LK_OK && (d->manifest = lk_manifest_new()) == NULL)
+        status = lk_fail_memory(err, "starting");
+    if (status == LK_OK)
+        status = read_source(d, err);
+    if (status == LK_OK) {
+        warn_of_source(d);
+        status = lk_manifest_fill(d->manifest,
+                                  &(struct lk_manifest_facts){.source = lk_source_facts(d->source),
+                                                              .structure = d->structure,
+                                                              .identity = d->entry->identity,
+                                                              .tags = run->options->tags,
+                                                              .parquet = d->formats & LITEKEEP_PARQUET,
+                                                              .json = d->formats & LITEKEEP_JSON,
+                                                              .sqlite = d->formats & LITEKEEP_SQLITE,
+                                                              .parquet_codec = run->parquet_codec,
+                                                              .json_codec = run->json_codec,
+                                                              .started = started},
+                                  err);
+    }
+    if (status == LK_OK)
+        done->snapshot = lk_source_method_name(lk_source_facts(d->source)->method);
+    /* Let go before the rest is made durable: a rollback database's writers wait. */
+    lk_source_close(d->source);
+    d->source = NULL;
+    while (status == LK_OK && d->count > 0)
+        status = finish_oldest(d, err);
+    give_up_tables(d);
+    if (status == LK_OK)
+        status = lk_schema_sql(d->structure, &schema_sql, err);
+    if (status == LK_OK && lk_session_interrupted())
+        status = lk_fail(err, LK_INTERRUPTED, "interrupted");
+    if (status == LK_OK)
+        status = lk_backup_writer_commit(d->writer, d->manifest, lk_buffer_bytes(&schema_sql), lk_clock_now(),
+                                         &committed, err);
+    if (status != LK_OK && committed) {
+        lk_backup_run_warn(run, d->path, "the backup is complete, but its line in the journal is not: %s",
+                           err->message);
+        status = LK_OK;
+    }
+    if (status == LK_OK) {
+        done->tables = d->manifest->tables;
+        done->rows = d->manifest->total_rows;
+        done->stored_bytes = d->manifest->total_bytes - d->manifest->shared_bytes;
+        done->duration = d->manifest->finished - started;
+    }
+    lk_buffer_reset(&schema_sql);
+    return status;
+}
+
+static void database_reset(struct database *d)
+{
+    give_up_tables(d);
+    lk_source_close(d->source);
+    lk_structure_free(d->structure);
+    lk_free(d->stems);
+    lk_backup_writer_free(d->writer);
+    lk_manifest_free(d->manifest);
+    lk_backup_free(d->last);
+    lk_lock_release(d->lock);
+    lk_dir_close(&d->dir);
+    lk_database_free(d->entry);
+}
+
+static void count_done(struct lk_backup_run *run, const struct lk_found *found, uint64_t raw_bytes,
+                       const struct litekeep_event *done)
+{
+    pthread_mutex_lock(&run->lock);
+    /* What was read in raw values becomes what the file was, so that the bar is right after each database. */
+    run->done_bytes = run->done_bytes - raw_bytes + found->bytes;
+    if (done->type == LITEKEEP_EVENT_DONE) {
+        run->summary.done++;
+        run->summary.rows += done->rows;
+        run->summary.source_bytes += done->source_bytes;
+        run->summary.stored_bytes += done->stored_bytes;
+    } else if (done->type == LITEKEEP_EVENT_SKIPPED) {
+        run->summary.skipped++;
+    }
+    pthread_mutex_unlock(&run->lock);
+}
+
+void lk_backup_database(struct lk_backup_run *run, const struct lk_found *found)
+{
+    struct database d = {.run = run, .path = found->path, .dir = LK_DIR_CLOSED, .formats = run->formats};
+    struct litekeep_event event = {.type = LITEKEEP_EVENT_STARTED, .source_bytes = found->bytes};
+    struct lk_error err = {0};
+    bool skip = false;
+    char *path = lk_text_escaped(lk_bytes_of(found->path)), *id = NULL;
+    event.path = path;
+    lk_session_emit(run->lk, &event);
+    enum lk_status status = path == NULL ? lk_fail_memory(&err, "starting") : open_folder(&d, &skip, &err);
+    if (status == LK_OK && skip) {
+        event.type = LITEKEEP_EVENT_SKIPPED;
+        event.message = "its last backup is young enough";
+    } else if (status == LK_OK && run->options->dry_run) {
+        event.type = LITEKEEP_EVENT_PLANNED;
+        event.message = d.last == NULL ? "for the first time" : "again";
+    } else if (status == LK_OK) {
+        status = back_up(&d, &event, &err);
+        event.type = LITEKEEP_EVENT_DONE;
+        event.verified = !run->options->no_verify;
+        id = d.writer == NULL ? NULL : lk_copy_string(lk_backup_writer_id(d.writer));
+        event.id = id;
+    }
+    event.database = d.entry == NULL ? NULL : d.entry->folder;
+    if (status == LK_OK) {
+        count_done(run, found, d.raw_bytes, &event);
+        lk_session_emit(run->lk, &event);
+    } else {
+        event.type = LITEKEEP_EVENT_PROBLEM;
+        count_done(run, found, d.raw_bytes, &event);
+        (void)lk_store_advise(&err);
+        lk_backup_run_problem(run, found->path, NULL, &err);
+    }
+    database_reset(&d);
+    lk_free(id);
+    lk_free(path);
+}

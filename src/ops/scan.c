@@ -1,0 +1,147 @@
+/* The scan command: which databases are there, and what threatens them. */
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "ops/arena.h"
+#include "ops/discover_known.h"
+#include "ops/git.h"
+#include "sqlite/mount.h"
+#include "store/catalog.h"
+
+struct scan_result {
+    struct litekeep_scan scan;
+    struct lk_arena arena;
+};
+
+/* What the store has of this file. */
+static enum lk_status fill_history(struct lk_arena *a, const struct lk_store *store, const char *path,
+                                   struct litekeep_found *out, struct lk_error *err)
+{
+    struct lk_database *db = NULL;
+    struct lk_dir dir = LK_DIR_CLOSED;
+    struct lk_backup_list list = {0};
+    char *identity = NULL;
+    struct lk_error none = {0};
+    enum lk_status status = lk_mount_identify(path, &identity, &none);
+    if (status == LK_OK)
+        status = lk_database_find(store, identity, &db, &none);
+    if (status == LK_OK)
+        status = lk_database_open(store, db->folder, &dir, &none);
+    if (status == LK_OK)
+        status = lk_catalog_list(&dir, &list, NULL, &none);
+    if (status == LK_OK && list.count > 0) {
+        const struct lk_backup_entry *e = &list.entry[list.count - 1];
+        out->database = lk_arena_copy(a, db->folder);
+        out->last_backup = lk_arena_copy(a, e->id);
+        out->last_finished = e->finished;
+    }
+    lk_backup_list_reset(&list);
+    lk_dir_close(&dir);
+    lk_database_free(db);
+    lk_free(identity);
+    /* A file that is gone, or was never backed up, has no history; that is no failure. */
+    if (status == LK_OK || status == LK_NOT_FOUND || status == LK_UNREADABLE)
+        return LK_OK;
+    *err = none;
+    return status;
+}
+
+static void fill_threats(struct lk_arena *a, const struct lk_found *found, struct litekeep_found *out)
+{
+    enum { MOST = 4 };
+    const char **threats = lk_arena_take(a, MOST + 1, sizeof *threats);
+    size_t count = 0;
+    if (threats == NULL)
+        return;
+    if (out->git_tracked)
+        threats[count++] =
+            lk_arena_copy(a, "tracked by Git: a checkout, pull or reset can put an old copy in its place");
+    if (found->twins > 0)
+        threats[count++] =
+            lk_arena_format(a, "%zu other name%s for the same file: a change through one is a change of all",
+                            found->twins, found->twins == 1 ? " is a hard link" : "s are hard links");
+    if (found->empty && found->has_wal && found->wal_bytes > 0)
+        threats[count++] = lk_arena_copy(a, "0 bytes long with a -wal beside it: something cut it off");
+    out->threats = threats;
+}
+
+static enum lk_status fill_found(struct lk_arena *a, const struct lk_store *store,
+                                 const struct lk_found *found, struct litekeep_found *out,
+                                 struct lk_error *err)
+{
+    out->path = lk_arena_shown_string(a, found->path);
+    out->bytes = found->bytes;
+    out->wal_bytes = found->wal_bytes;
+    out->journal_mode = found->empty ? "" : found->header.wal ? "wal" : "rollback";
+    out->page_size = found->header.page_size;
+    out->modified = found->mtime;
+    out->git_tracked = lk_git_tracks(found->path);
+    const enum lk_status status = store == NULL ? LK_OK : fill_history(a, store, found->path, out, err);
+    fill_threats(a, found, out);
+    return status;
+}
+
+static int by_path(const void *a, const void *b)
+{
+    const struct litekeep_found *x = a, *y = b;
+    return strcmp(x->path, y->path);
+}
+
+static enum lk_status fill(struct scan_result *r, const struct lk_store *store, const struct lk_discovery *d,
+                           struct lk_error *err)
+{
+    static const char *const none[] = {NULL};
+    enum lk_status status = LK_OK;
+    r->scan.found = lk_arena_take(&r->arena, d->found_count + d->problem_count + 1, sizeof *r->scan.found);
+    for (size_t i = 0; status == LK_OK && !r->arena.failed && i < d->found_count; i++)
+        status = fill_found(&r->arena, store, &d->found[i], &r->scan.found[r->scan.count++], err);
+    for (size_t i = 0; status == LK_OK && !r->arena.failed && i < d->problem_count; i++) {
+        struct litekeep_found *out = &r->scan.found[r->scan.count++];
+        out->path = lk_arena_shown_string(&r->arena, d->problem[i].path);
+        out->problem = lk_arena_shown_string(&r->arena, d->problem[i].reason);
+        out->journal_mode = "";
+        out->threats = none;
+        r->scan.status = LK_UNREADABLE;
+    }
+    if (status == LK_OK)
+        status = lk_arena_check(&r->arena, err);
+    if (status == LK_OK)
+        qsort(r->scan.found, r->scan.count, sizeof *r->scan.found, by_path);
+    return status;
+}
+
+enum lk_status litekeep_scan(struct litekeep *lk, const struct litekeep_scan_options *options,
+                             struct litekeep_scan **out, struct lk_error *err)
+{
+    struct lk_discovery *d = NULL;
+    struct scan_result *r = NULL;
+    struct lk_error none = {0};
+    enum lk_status status = lk_session_store(lk, false, &none);
+    if (status == LK_NOT_FOUND)
+        status = LK_OK; /* nothing was ever backed up */
+    else if (status != LK_OK)
+        *err = none;
+    if (status == LK_OK)
+        status = lk_discover_known(lk, options->paths, options->include, options->exclude, &d, err);
+    if (status == LK_OK && (r = lk_allocate_zeroed(1, sizeof *r)) == NULL)
+        status = lk_fail_memory(err, "scanning");
+    lk_git_start();
+    if (status == LK_OK)
+        status = fill(r, lk->store, d, err);
+    lk_git_end();
+    lk_discover_free(d);
+    if (status == LK_OK)
+        *out = &r->scan;
+    else if (r != NULL)
+        litekeep_scan_free(&r->scan);
+    return status;
+}
+
+void litekeep_scan_free(struct litekeep_scan *scan)
+{
+    struct scan_result *r = (struct scan_result *)scan; /* its first member */
+    if (r == NULL)
+        return;
+    lk_arena_free(&r->arena);
+    lk_free(r);
+}

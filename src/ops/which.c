@@ -1,0 +1,58 @@
+#include "ops/which.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+
+static enum lk_status resolve(struct litekeep *lk, const char *what, struct lk_which *w, const char **when,
+                              struct lk_error *err)
+{
+    const char *at = strrchr(what, '@');
+    *when = NULL;
+    /* A path may hold an '@' of its own. */
+    struct lk_error whole = {0};
+    enum lk_status status = lk_database_resolve(lk->store, what, &w->database, &whole);
+    if (status == LK_OK)
+        return LK_OK;
+    if (status != LK_NOT_FOUND || at == NULL) {
+        *err = whole;
+        return status;
+    }
+    char *name = lk_copy_bytes(what, (size_t)(at - what));
+    if (name == NULL)
+        return lk_fail_memory(err, "reading a name");
+    status = lk_database_resolve(lk->store, name, &w->database, err);
+    lk_free(name);
+    *when = at + 1;
+    return status;
+}
+
+enum lk_status lk_which_open(struct litekeep *lk, const char *what, struct lk_which *out,
+                             struct lk_error *err)
+{
+    struct lk_which w = {.dir = LK_DIR_CLOSED};
+    const char *when = NULL;
+    enum lk_status status = lk_session_store(lk, false, err);
+    if (status == LK_OK)
+        status = resolve(lk, what, &w, &when, err);
+    if (status == LK_OK)
+        status = lk_database_open(lk->store, w.database->folder, &w.dir, err);
+    if (status == LK_OK)
+        status = lk_catalog_list(&w.dir, &w.list, NULL, err);
+    if (status == LK_OK)
+        status = lk_catalog_resolve(&w.list, when, lk_clock_now(), &w.index, err);
+    if (status == LK_OK)
+        status = lk_backup_open(&w.dir, w.list.entry[w.index].id, &w.backup, err);
+    if (status == LK_OK)
+        *out = w;
+    else
+        lk_which_close(&w);
+    return status;
+}
+
+void lk_which_close(struct lk_which *w)
+{
+    lk_backup_free(w->backup);
+    lk_backup_list_reset(&w->list);
+    lk_dir_close(&w->dir);
+    lk_database_free(w->database);
+}
