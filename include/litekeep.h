@@ -1,14 +1,17 @@
 /* litekeep: back up SQLite databases to open formats, and prove that they can come back.
  *
  * The public interface of liblitekeep. Conventions:
- * - Functions that can fail return enum lk_status and take `struct lk_error *err` last (never NULL), filled on failure only.
+ * - Functions that can fail return enum lk_status and take `struct lk_error *err` last (never NULL), filled
+ * on failure only.
  * - Times are nanoseconds since 1970-01-01T00:00:00Z (int64_t); durations nanoseconds; sizes bytes.
- * - Strings in are borrowed for the call. Results come through **out, are the caller's, and are freed with their _free function, which
- *   takes NULL. Strings inside results live as long as the result. They are NUL-terminated UTF-8, with bytes that are no UTF-8 and
- *   control characters escaped as \xNN where the field says "shown".
- * - A struct litekeep is used by one thread at a time; litekeep_interrupt may be called from anywhere. The library never prints,
- *   never exits and installs no signal handler.
- * - Arrays of options are NULL-terminated; a NULL array is empty. Options structs start as {0}: zero means the default. */
+ * - Strings in are borrowed for the call. Results come through **out, are the caller's, and are freed with
+ * their _free function, which takes NULL. Strings inside results live as long as the result. They are
+ * NUL-terminated UTF-8, with bytes that are no UTF-8 and control characters escaped as \xNN where the field
+ * says "shown".
+ * - A struct litekeep is used by one thread at a time; litekeep_interrupt may be called from anywhere. The
+ * library never prints, never exits and installs no signal handler.
+ * - Arrays of options are NULL-terminated; a NULL array is empty. Options structs start as {0}: zero means
+ * the default. */
 #ifndef LITEKEEP_H
 #define LITEKEEP_H
 
@@ -47,10 +50,13 @@ struct lk_error {
 const char *litekeep_version(void);
 const char *litekeep_library_versions(void);
 
-/* Of two statuses of one run, the one that the program exits with: 130, 1, 5, 4, 3, then the others, then 0. */
+/* Of two statuses of one run, the one that the program exits with: 130, 1, 5, 4, 3, then the others, then 0.
+ */
 enum lk_status litekeep_worse(enum lk_status a, enum lk_status b);
 
-/* ---- Session ------------------------------------------------------------------------------------------------------------ */
+/* ---- Session
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 enum litekeep_event_type {
     LITEKEEP_EVENT_DISCOVERED, /* databases, source_bytes: the search is complete */
@@ -59,8 +65,9 @@ enum litekeep_event_type {
     LITEKEEP_EVENT_WARNING,    /* path (or NULL), table (or NULL), message: done, but worth knowing */
     LITEKEEP_EVENT_PROBLEM,    /* path, table (or NULL), status, message: not done, for this reason */
     LITEKEEP_EVENT_SKIPPED,    /* path, database, message: nothing to do (if_older_than) */
-    LITEKEEP_EVENT_PLANNED,    /* path, database, source_bytes, message: what dry_run would back up, and how */
-    LITEKEEP_EVENT_DONE,       /* path, database, id, tables, rows, source_bytes, stored_bytes, duration, verified */
+    LITEKEEP_EVENT_PLANNED, /* path, database, source_bytes, message: what dry_run would back up, and how */
+    LITEKEEP_EVENT_DONE, /* path, database, id, tables, rows, source_bytes, stored_bytes, duration, verified
+                          */
 };
 
 /* One event. Strings are shown text, borrowed for the call, NULL where the type does not name them. */
@@ -81,7 +88,7 @@ struct litekeep_event {
 
 struct litekeep_options {
     const char *store; /* NULL: LITEKEEP_STORE, else $XDG_DATA_HOME/litekeep, else ~/.local/share/litekeep */
-    bool init;         /* create the store where it does not exist (the default path is always created by a backup) */
+    bool init; /* create the store where it does not exist (the default path is always created by a backup) */
     /* Called while work goes on, one call at a time, from any thread. May be NULL. */
     void (*on_event)(void *context, const struct litekeep_event *event);
     void *context;
@@ -89,27 +96,33 @@ struct litekeep_options {
 
 struct litekeep;
 
-/* Open a session. The store is opened by the first call that needs it: a path without litekeep-store.json is LK_NOT_FOUND then. */
-enum lk_status litekeep_open(const struct litekeep_options *options, struct litekeep **out, struct lk_error *err);
+/* Open a session. The store is opened by the first call that needs it: a path without litekeep-store.json is
+ * LK_NOT_FOUND then. */
+enum lk_status litekeep_open(const struct litekeep_options *options, struct litekeep **out,
+                             struct lk_error *err);
 void litekeep_close(struct litekeep *lk);
 /* The store's path, as it would be used. */
 const char *litekeep_store_path(const struct litekeep *lk);
 
-/* Ask all work in this process to stop soon with LK_INTERRUPTED, leaving nothing half-made. Async-signal-safe. */
+/* Ask all work in this process to stop soon with LK_INTERRUPTED, leaving nothing half-made.
+ * Async-signal-safe. */
 void litekeep_interrupt(void);
 
-/* ---- Words of the command line, parsed as everywhere ------------------------------------------------------------------------ */
+/* ---- Words of the command line, parsed as everywhere
+ * ------------------------------------------------------------------------ */
 
 bool litekeep_parse_duration(const char *text, int64_t *out); /* "8h", "30d", "3s", "500ms", "1h30m" */
-bool litekeep_parse_size(const char *text, uint64_t *out);    /* "256M", "16MiB", "1G", "1000"; powers of 1024 */
-/* For people: "2d 3h", "1.5s"; "582.8 MiB"; local "2024-05-29 11:14:42"; RFC 3339 UTC. out has LITEKEEP_WORD_SIZE bytes. */
+bool litekeep_parse_size(const char *text, uint64_t *out); /* "256M", "16MiB", "1G", "1000"; powers of 1024 */
+/* For people: "2d 3h", "1.5s"; "582.8 MiB"; local "2024-05-29 11:14:42"; RFC 3339 UTC. out has
+ * LITEKEEP_WORD_SIZE bytes. */
 #define LITEKEEP_WORD_SIZE 64
 void litekeep_format_duration(int64_t duration, char *out);
 void litekeep_format_size(uint64_t bytes, char *out);
 void litekeep_format_time_local(int64_t time, char *out);
 void litekeep_format_time(int64_t time, char *out);
 
-/* ---- scan: the databases below some paths --------------------------------------------------------------------------------- */
+/* ---- scan: the databases below some paths
+ * --------------------------------------------------------------------------------- */
 
 struct litekeep_scan_options {
     const char *const *paths; /* none: the current folder */
@@ -118,17 +131,17 @@ struct litekeep_scan_options {
 };
 
 struct litekeep_found {
-    const char *path;         /* shown */
-    const char *problem;      /* why it cannot be backed up; NULL: it can, as far as is known without opening it */
-    uint64_t bytes;           /* the database file */
-    uint64_t wal_bytes;       /* its -wal; 0 when none */
+    const char *path;    /* shown */
+    const char *problem; /* why it cannot be backed up; NULL: it can, as far as is known without opening it */
+    uint64_t bytes;      /* the database file */
+    uint64_t wal_bytes;  /* its -wal; 0 when none */
     const char *journal_mode; /* "wal" or "rollback" or "" */
     uint32_t page_size;       /* bytes; 0 when unknown */
     int64_t modified;
-    const char *database;    /* folder in the store; NULL: never backed up */
-    const char *last_backup; /* id; NULL: never */
-    int64_t last_finished;   /* 0: never */
-    bool git_tracked;        /* in the index of a Git repository: a checkout can replace it */
+    const char *database;       /* folder in the store; NULL: never backed up */
+    const char *last_backup;    /* id; NULL: never */
+    int64_t last_finished;      /* 0: never */
+    bool git_tracked;           /* in the index of a Git repository: a checkout can replace it */
     const char *const *threats; /* sentences: what endangers it; NULL-terminated */
 };
 
@@ -139,25 +152,27 @@ struct litekeep_scan {
 };
 
 /* Works without a store (then nothing is known of backups). */
-enum lk_status litekeep_scan(struct litekeep *lk, const struct litekeep_scan_options *options, struct litekeep_scan **out,
-                             struct lk_error *err);
+enum lk_status litekeep_scan(struct litekeep *lk, const struct litekeep_scan_options *options,
+                             struct litekeep_scan **out, struct lk_error *err);
 void litekeep_scan_free(struct litekeep_scan *scan);
 
-/* ---- backup ------------------------------------------------------------------------------------------------------------- */
+/* ---- backup
+ * -------------------------------------------------------------------------------------------------------------
+ */
 
 enum litekeep_format { LITEKEEP_PARQUET = 1, LITEKEEP_JSON = 2, LITEKEEP_SQLITE = 4 };
 enum litekeep_snapshot { LITEKEEP_SNAPSHOT_AUTO, LITEKEEP_SNAPSHOT_READ, LITEKEEP_SNAPSHOT_COPY };
 
 struct litekeep_backup_options {
-    const char *const *paths;  /* files and folders; none: the current folder */
-    unsigned formats;          /* bits of enum litekeep_format; 0: Parquet and JSON */
-    const char *parquet_codec; /* "zstd:1" */
-    const char *json_codec;    /* "gzip:1" */
-    const char *const *include;     /* globs over paths */
+    const char *const *paths;   /* files and folders; none: the current folder */
+    unsigned formats;           /* bits of enum litekeep_format; 0: Parquet and JSON */
+    const char *parquet_codec;  /* "zstd:1" */
+    const char *json_codec;     /* "gzip:1" */
+    const char *const *include; /* globs over paths */
     const char *const *exclude;
-    const char *const *tables;      /* globs over table names; none: all */
+    const char *const *tables; /* globs over table names; none: all */
     const char *const *skip_tables;
-    const char *name;               /* folder name in the store, for a single database */
+    const char *name; /* folder name in the store, for a single database */
     enum litekeep_snapshot snapshot;
     int64_t max_lock;      /* 0: 3 s. How long a rollback-journal database may be kept from committing */
     const char *tmp;       /* where copies of sources go; NULL: in the store */
@@ -176,12 +191,14 @@ struct litekeep_backup_summary {
     int64_t duration;
 };
 
-/* Back up every database found. One that fails does not stop the others: the result is the worst status (litekeep_worse), and err holds the
- * message of the first failure; each has been an event. */
+/* Back up every database found. One that fails does not stop the others: the result is the worst status
+ * (litekeep_worse), and err holds the message of the first failure; each has been an event. */
 enum lk_status litekeep_backup(struct litekeep *lk, const struct litekeep_backup_options *options,
                                struct litekeep_backup_summary *summary, struct lk_error *err);
 
-/* ---- list, show --------------------------------------------------------------------------------------------------------- */
+/* ---- list, show
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 struct litekeep_backup_info {
     const char *id;
@@ -189,19 +206,19 @@ struct litekeep_backup_info {
     int64_t started, finished;
     uint64_t tables, rows;
     uint64_t source_bytes, stored_bytes;
-    bool verified;            /* read back and compared when it was taken */
-    bool legacy;              /* written by the Python script that litekeep grew out of: no manifest, counts unknown */
-    const char *problem;      /* its manifest cannot be read: why; else NULL */
-    const char *const *tags;  /* NULL-terminated */
+    bool verified; /* read back and compared when it was taken */
+    bool legacy;   /* written by the Python script that litekeep grew out of: no manifest, counts unknown */
+    const char *problem;     /* its manifest cannot be read: why; else NULL */
+    const char *const *tags; /* NULL-terminated */
 };
 
 struct litekeep_database_info {
-    const char *name;        /* folder */
-    const char *path;        /* shown; the source's newest path; "" when unknown */
-    size_t count;            /* of backups */
-    uint64_t stored_bytes;   /* of all of them, shared files counted once each backup */
+    const char *name;                    /* folder */
+    const char *path;                    /* shown; the source's newest path; "" when unknown */
+    size_t count;                        /* of backups */
+    uint64_t stored_bytes;               /* of all of them, shared files counted once each backup */
     struct litekeep_backup_info *backup; /* oldest first */
-    const char *problem;     /* its folder cannot be read: why; else NULL */
+    const char *problem;                 /* its folder cannot be read: why; else NULL */
 };
 
 struct litekeep_list {
@@ -210,15 +227,16 @@ struct litekeep_list {
 };
 
 /* All databases, or the one that `database` (folder name or source path) names. */
-enum lk_status litekeep_list(struct litekeep *lk, const char *database, struct litekeep_list **out, struct lk_error *err);
+enum lk_status litekeep_list(struct litekeep *lk, const char *database, struct litekeep_list **out,
+                             struct lk_error *err);
 void litekeep_list_free(struct litekeep_list *list);
 
 struct litekeep_column_info {
     const char *name; /* shown */
     const char *declared_type;
     const char *affinity;
-    int key;                      /* 1-based position in the PRIMARY KEY, else 0 */
-    uint64_t counts[6];           /* null, integer, real, text, blob, rawtext */
+    int key;                         /* 1-based position in the PRIMARY KEY, else 0 */
+    uint64_t counts[6];              /* null, integer, real, text, blob, rawtext */
     const char *const *file_columns; /* "price DOUBLE", "price__text STRING": NULL-terminated */
 };
 
@@ -238,7 +256,7 @@ struct litekeep_shown {
     const char *database, *id;
     const char *folder; /* the backup's absolute path */
     struct litekeep_backup_info backup;
-    const char *source_path;   /* shown */
+    const char *source_path; /* shown */
     const char *journal_mode, *snapshot, *encoding, *tool, *sqlite_version;
     uint32_t page_size;
     const char *const *warnings;         /* NULL-terminated */
@@ -249,12 +267,14 @@ struct litekeep_shown {
 };
 
 /* `what` is DB[@WHEN]. */
-enum lk_status litekeep_show(struct litekeep *lk, const char *what, struct litekeep_shown **out, struct lk_error *err);
+enum lk_status litekeep_show(struct litekeep *lk, const char *what, struct litekeep_shown **out,
+                             struct lk_error *err);
 void litekeep_shown_free(struct litekeep_shown *shown);
 
 struct litekeep_cell {
     const char *class; /* "null", "integer", "real", "text", "blob", "rawtext" */
-    const char *text;  /* shown: numbers as in JSON, text escaped and cut to 200 characters, blobs as x'..' and cut, "" for null */
+    const char *text; /* shown: numbers as in JSON, text escaped and cut to 200 characters, blobs as x'..' and
+                         cut, "" for null */
 };
 
 struct litekeep_rows {
@@ -266,14 +286,18 @@ struct litekeep_rows {
 };
 
 /* The first `limit` rows of a table in a backup, in key order. */
-enum lk_status litekeep_head(struct litekeep *lk, const char *what, const char *table, uint64_t limit, struct litekeep_rows **out,
-                             struct lk_error *err);
+enum lk_status litekeep_head(struct litekeep *lk, const char *what, const char *table, uint64_t limit,
+                             struct litekeep_rows **out, struct lk_error *err);
 void litekeep_rows_free(struct litekeep_rows *rows);
 
-/* ---- adopt -------------------------------------------------------------------------------------------------------------- */
+/* ---- adopt
+ * --------------------------------------------------------------------------------------------------------------
+ */
 
-/* The database whose history is in folder `database` is now the file `path`. Refused (LK_REFUSED) when that file has a history itself. */
-enum lk_status litekeep_adopt(struct litekeep *lk, const char *database, const char *path, struct lk_error *err);
+/* The database whose history is in folder `database` is now the file `path`. Refused (LK_REFUSED) when that
+ * file has a history itself. */
+enum lk_status litekeep_adopt(struct litekeep *lk, const char *database, const char *path,
+                              struct lk_error *err);
 
 #ifdef __cplusplus
 }

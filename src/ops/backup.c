@@ -153,6 +153,8 @@ static enum lk_status find_and_back_up(struct lk_backup_run *run, struct lk_erro
     } else if (run->status != LK_OK) {
         *err = run->err;
         status = run->status;
+    } else if (run->unwanted > 0 && run->unwanted == run->summary.skipped && run->summary.done == 0) {
+        status = lk_fail(err, LK_USAGE, "no table of any database found is left by --table and --skip-table");
     }
 out:
     lk_discover_free(d);

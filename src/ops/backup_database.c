@@ -36,6 +36,8 @@ struct database {
     struct lk_table_backup *open[OPEN_TABLES]; /* a ring: the oldest at `first` */
     struct lk_manifest_table *open_entry[OPEN_TABLES];
     size_t first, count;
+    struct lk_sqlite_copy *copy; /* the sqlite format, read but not finished */
+    bool nothing_wanted;         /* --table and --skip-table leave no table of it */
 };
 
 static bool matches_any(const char *const *globs, const char *text)
@@ -105,7 +107,7 @@ static enum lk_status open_folder(struct database *d, bool *skip, struct lk_erro
         status = lk_catalog_list(&d->dir, &list, NULL, err);
     for (size_t i = list.count; status == LK_OK && o->if_older_than > 0 && i > 0; i--) {
         const struct lk_backup_entry *e = &list.entry[i - 1];
-        if (e->kind == LK_BACKUP_ORDINARY && e->problem == NULL) {
+        if (e->kind == LK_BACKUP_ORDINARY && e->problem == NULL && e->left_out == 0) {
             *skip = e->started <= now && now - e->started < o->if_older_than;
             break;
         }
@@ -141,10 +143,14 @@ static enum lk_status open_source(struct database *d, struct lk_error *err)
         .max_lock = o->max_lock,
         .tmp = o->tmp != NULL ? o->tmp : tmp,
         .passes = d->formats & LITEKEEP_SQLITE ? 2 : 1,
+        .read_rate = lk_engine_read_rate(d->run->engine),
         .interrupt = lk_session_interrupt(),
     };
     const enum lk_status status = lk_source_open(d->path, &options, &d->source, err);
     lk_free(tmp);
+    /* It was there when it was found; that it is gone now is no wrong argument. */
+    if (status == LK_NOT_FOUND)
+        return err->status = LK_UNREADABLE;
     return status;
 }
 
@@ -188,12 +194,58 @@ static enum lk_status finish_oldest(struct database *d, struct lk_error *err)
     return status;
 }
 
+/* Has a table failed that is still being written? Then nothing more need be read. */
+static bool has_failed(const struct database *d)
+{
+    for (size_t i = 0; i < d->count; i++) {
+        if (lk_table_backup_failed(d->open[(d->first + i) % OPEN_TABLES]))
+            return true;
+    }
+    return false;
+}
+
+/* Room in the ring for one more table. *restart: the source's lock may not wait for that. */
+static enum lk_status make_room(struct database *d, bool *restart, struct lk_error *err)
+{
+    if (d->count < OPEN_TABLES)
+        return LK_OK;
+    *restart = !lk_table_backup_idle(d->open[d->first], lk_source_deadline(d->source));
+    return *restart ? LK_OK : finish_oldest(d, err);
+}
+
 static void give_up_tables(struct database *d)
 {
+    lk_sqlite_copy_free(d->copy);
+    d->copy = NULL;
     for (; d->count > 0; d->count--) {
         lk_table_backup_free(d->open[d->first]);
         d->first = (d->first + 1) % OPEN_TABLES;
     }
+}
+
+/* What the last backup says of a table. Something that cannot be understood is said, and not built upon. */
+static enum lk_status find_history(struct database *d, const char *table, struct lk_table_schema **schema,
+                                   struct lk_plan **plan, struct lk_table_history *history,
+                                   struct lk_error *err)
+{
+    struct lk_error why = {0};
+    const struct lk_manifest_table *old =
+        d->last == NULL ? NULL : lk_manifest_find_table(d->last->manifest, table);
+    if (old == NULL || old->columns_json == NULL)
+        return LK_OK;
+    const enum lk_status status = lk_manifest_table_plan(old, schema, plan, &why);
+    if (status == LK_FAILED) {
+        *err = why;
+        return status;
+    }
+    if (status != LK_OK)
+        lk_backup_run_warn(
+            d->run, d->path,
+            "the columns of its last backup (%s) cannot be understood and are not built upon: %s",
+            d->last->manifest->id, why.message);
+    history->plan = *plan;
+    history->part_bits = old->part_bits;
+    return LK_OK;
 }
 
 static enum lk_status scan_table(struct database *d, size_t index, bool *restart, struct lk_error *err)
@@ -207,20 +259,14 @@ static enum lk_status scan_table(struct database *d, size_t index, bool *restart
     struct lk_table_schema *old_schema = NULL;
     struct lk_plan *old_plan = NULL;
     struct lk_table_history history = {0};
-    enum lk_status status = LK_OK;
-    const struct lk_manifest_table *old =
-        d->last == NULL ? NULL : lk_manifest_find_table(d->last->manifest, t->name);
-    if (old != NULL && old->columns_json != NULL) {
-        status = lk_manifest_table_plan(old, &old_schema, &old_plan, err);
-        history.plan = old_plan;
-        history.part_bits = old->part_bits;
-    }
-    if (status == LK_OK && d->count == OPEN_TABLES)
-        status = finish_oldest(d, err);
     struct lk_manifest_table *entry = NULL;
+    struct lk_table_backup *b = NULL;
+    enum lk_status status = make_room(d, restart, err);
+    if (status != LK_OK || *restart)
+        return status;
+    status = find_history(d, t->name, &old_schema, &old_plan, &history, err);
     if (status == LK_OK && (entry = lk_manifest_add_table(d->manifest, t->name, d->stems[index])) == NULL)
         status = lk_fail_memory(err, "listing tables");
-    struct lk_table_backup *b = NULL;
     if (status == LK_OK)
         status = lk_table_backup_scan(&run, t, d->stems[index], history, &b, restart, err);
     if (b != NULL) {
@@ -233,26 +279,42 @@ static enum lk_status scan_table(struct database *d, size_t index, bool *restart
     return status;
 }
 
+/* Which tables are wanted? Those left out are noted in the manifest: a partial backup must not pass for a
+ * whole one. */
+static enum lk_status choose_tables(struct database *d, struct lk_error *err)
+{
+    const struct litekeep_backup_options *o = d->run->options;
+    size_t ordinary = 0, wanted = 0;
+    for (size_t i = 0; i < d->structure->tables; i++) {
+        const struct lk_table_schema *t = d->structure->table[i];
+        const bool is = is_wanted(o, t);
+        ordinary += t->kind == LK_TABLE_INTERNAL ? 0 : 1;
+        wanted += is && t->kind != LK_TABLE_INTERNAL ? 1 : 0;
+        if (!is && !lk_manifest_add_text(&d->manifest->left_out, t->name))
+            return lk_fail_memory(err, "listing tables");
+    }
+    d->nothing_wanted = ordinary > 0 && wanted == 0 && d->manifest->left_out.count > 0;
+    return d->nothing_wanted ? lk_fail(err, LK_USAGE, "--table and --skip-table leave none of its tables")
+                             : LK_OK;
+}
+
 /* Read everything out of the pinned state. *restart: it did not hold still. */
 static enum lk_status read_all(struct database *d, bool *restart, struct lk_error *err)
 {
-    const struct litekeep_backup_options *o = d->run->options;
     enum lk_status status = read_structure(d, err);
-    size_t left_out = 0;
+    if (status == LK_OK)
+        status = choose_tables(d, err);
     for (size_t i = 0; status == LK_OK && !*restart && i < d->structure->tables; i++) {
         if (lk_session_interrupted())
             return lk_fail(err, LK_INTERRUPTED, "interrupted");
-        if (is_wanted(o, d->structure->table[i]))
+        if (has_failed(d))
+            return LK_OK; /* finishing it will say why */
+        if (is_wanted(d->run->options, d->structure->table[i]))
             status = scan_table(d, i, restart, err);
-        else
-            left_out++;
     }
-    if (status == LK_OK && left_out > 0 &&
-        !lk_manifest_add_text(&d->manifest->warnings, "tables were left out on request"))
-        status = lk_fail_memory(err, "listing tables");
     if (status == LK_OK && !*restart && d->formats & LITEKEEP_SQLITE)
-        status = lk_sqlite_copy_write(d->source, d->writer, d->entry->folder, d->run->engine,
-                                      &d->manifest->sqlite_copy, restart, err);
+        status = lk_sqlite_copy_read(d->source, d->writer, d->entry->folder, d->run->engine, &d->copy,
+                                     restart, err);
     return status;
 }
 
@@ -300,9 +362,10 @@ static enum lk_status read_source(struct database *d, struct lk_error *err)
         }
         if (!restart)
             break;
-        status = forget_all(d, err);
+        /* The lock first: forgetting waits for blocks under way. */
+        status = lk_source_restart(d->source, err);
         if (status == LK_OK)
-            status = lk_source_restart(d->source, err);
+            status = forget_all(d, err);
     }
     return status;
 }
@@ -369,6 +432,9 @@ static enum lk_status back_up(struct database *d, struct litekeep_event *done, s
     d->source = NULL;
     while (status == LK_OK && d->count > 0)
         status = finish_oldest(d, err);
+    if (status == LK_OK && d->copy != NULL)
+        status =
+            lk_sqlite_copy_finish(d->copy, &d->manifest->sqlite_copy, &d->manifest->sqlite_verified_at, err);
     give_up_tables(d);
     if (status == LK_OK)
         status = lk_schema_sql(d->structure, &schema_sql, err);
@@ -407,7 +473,7 @@ static void database_reset(struct database *d)
 }
 
 static void count_done(struct lk_backup_run *run, const struct lk_found *found, uint64_t raw_bytes,
-                       const struct litekeep_event *done)
+                       const struct litekeep_event *done, bool unwanted)
 {
     pthread_mutex_lock(&run->lock);
     /* What was read in raw values becomes what the file was, so that the bar is right after each database. */
@@ -419,6 +485,7 @@ static void count_done(struct lk_backup_run *run, const struct lk_found *found, 
         run->summary.stored_bytes += done->stored_bytes;
     } else if (done->type == LITEKEEP_EVENT_SKIPPED) {
         run->summary.skipped++;
+        run->unwanted += unwanted ? 1 : 0;
     }
     pthread_mutex_unlock(&run->lock);
 }
@@ -442,17 +509,22 @@ void lk_backup_database(struct lk_backup_run *run, const struct lk_found *found)
     } else if (status == LK_OK) {
         status = back_up(&d, &event, &err);
         event.type = LITEKEEP_EVENT_DONE;
+        if (d.nothing_wanted) {
+            status = LK_OK;
+            event.type = LITEKEEP_EVENT_SKIPPED;
+            event.message = err.message;
+        }
         event.verified = !run->options->no_verify;
         id = d.writer == NULL ? NULL : lk_copy_string(lk_backup_writer_id(d.writer));
-        event.id = id;
+        event.id = event.type == LITEKEEP_EVENT_DONE ? id : NULL;
     }
     event.database = d.entry == NULL ? NULL : d.entry->folder;
     if (status == LK_OK) {
-        count_done(run, found, d.raw_bytes, &event);
+        count_done(run, found, d.raw_bytes, &event, d.nothing_wanted);
         lk_session_emit(run->lk, &event);
     } else {
         event.type = LITEKEEP_EVENT_PROBLEM;
-        count_done(run, found, d.raw_bytes, &event);
+        count_done(run, found, d.raw_bytes, &event, false);
         (void)lk_store_advise(&err);
         lk_backup_run_problem(run, found->path, NULL, &err);
     }

@@ -18,9 +18,10 @@ void lk_backup_run_problem(struct lk_backup_run *run, const char *path, const ch
                            const struct lk_error *err)
 {
     pthread_mutex_lock(&run->lock);
-    if (run->status == LK_OK)
+    const enum lk_status worse = litekeep_worse(run->status, err->status);
+    if (worse != run->status)
         run->err = *err;
-    run->status = litekeep_worse(run->status, err->status);
+    run->status = worse;
     run->summary.failed += err->status == LK_INTERRUPTED ? 0 : 1;
     pthread_mutex_unlock(&run->lock);
     if (err->status == LK_INTERRUPTED)

@@ -15,8 +15,9 @@ struct lk_backup_run {
 
     pthread_mutex_t lock; /* of what follows */
     struct litekeep_backup_summary summary;
+    uint64_t unwanted;     /* databases of which --table and --skip-table leave nothing */
     enum lk_status status; /* the worst so far */
-    struct lk_error err;   /* of the first failure */
+    struct lk_error err;   /* of the failure that gave it */
     int64_t last_progress;
     uint64_t progress_rows;           /* read so far, also by reads that had to start again */
     uint64_t total_bytes, done_bytes; /* sources: all; those read so far */

@@ -4,7 +4,7 @@
 
 unsigned lk_part_bits(uint64_t raw_bytes, uint64_t rows, unsigned old)
 {
-    const uint64_t target = LK_PART_BYTES, mean = rows == 0 ? 1 : raw_bytes / rows;
+    const uint64_t target = LK_PART_SPACING, mean = rows == 0 ? 1 : raw_bytes / rows;
     const uint64_t average = mean == 0 ? 1 : mean > target ? target : mean;
     unsigned bits = 1;
     /* To the nearest power of two on a scale of ratios: doubled while that brings the part nearer to the
@@ -32,30 +32,34 @@ static enum lk_status start_export(struct pass *p, struct lk_error *err)
                                &p->b->export, err);
 }
 
-/* Take over a block that was scanned. The slot is given away or back. */
-static enum lk_status take_block(struct pass *p, struct lk_slot *slot, bool boundary, struct lk_error *err)
+/* Count a block that was scanned, and see to it that there is a plan and an export for it. */
+static enum lk_status count_block(struct pass *p, const struct lk_batch *batch, struct lk_error *err)
 {
     struct lk_table_backup *b = p->b;
-    enum lk_status status = lk_batch_check(slot->batch, err);
-    if (status == LK_OK) {
-        const bool first = b->stats->rows == 0;
-        lk_table_stats_add(b->stats, b->schema, slot->batch);
-        p->run->progress(p->run->context, slot->batch->rows, slot->batch->raw_bytes);
-        if (first) {
-            b->part_bits = lk_part_bits(b->stats->raw_bytes, b->stats->rows, p->history.part_bits);
-            lk_scan_set_mask(p->scan, (UINT64_C(1) << b->part_bits) - 1);
-        }
-        if (b->plan == NULL)
-            status = lk_plan_new(b->schema, b->stats, p->history.plan, &b->plan, err);
-        if (status == LK_OK && b->export == NULL && !p->collecting)
-            status = start_export(p, err);
-    }
+    enum lk_status status = lk_batch_check(batch, err);
+    if (status != LK_OK)
+        return status;
+    const bool first = b->stats->rows == 0;
+    lk_table_stats_add(b->stats, b->schema, batch);
+    p->run->progress(p->run->context, batch->rows, batch->raw_bytes);
+    if (first)
+        b->part_bits = lk_part_bits(b->stats->raw_bytes, b->stats->rows, p->history.part_bits);
+    if (b->plan == NULL)
+        status = lk_plan_new(b->schema, b->stats, p->history.plan, &b->plan, err);
+    if (status == LK_OK && b->export == NULL)
+        status = start_export(p, err);
     if (status == LK_OK && !p->collecting && !lk_plan_holds(b->plan, b->stats)) {
         /* A class of value that the plan has no place for: what was written is useless. */
         p->collecting = true;
-        lk_table_export_free(b->export);
-        b->export = NULL;
+        lk_table_export_cancel(b->export);
     }
+    return status;
+}
+
+/* Take over a block. The slot is given away or back. */
+static enum lk_status take_block(struct pass *p, struct lk_slot *slot, bool boundary, struct lk_error *err)
+{
+    const enum lk_status status = count_block(p, slot->batch, err);
     if (status != LK_OK || p->collecting) {
         lk_engine_return_slot(p->run->engine, slot);
         return status;
@@ -64,27 +68,39 @@ static enum lk_status take_block(struct pass *p, struct lk_slot *slot, bool boun
     const bool ends_part = boundary || p->part_raw >= LK_PART_MAX_BYTES;
     if (ends_part)
         p->part_raw = 0;
-    lk_table_export_submit(b->export, slot, ends_part);
+    lk_table_export_submit(p->b->export, slot, ends_part);
     return LK_OK;
 }
 
-/* Read the table to its end. */
+/* One block out of the source and on its way. */
+static enum lk_status scan_block(struct pass *p, enum lk_scan_event *event, struct lk_error *err)
+{
+    const struct lk_table_schema *t = p->b->schema;
+    struct lk_slot *slot = lk_engine_take_slot(p->run->engine, lk_source_deadline(p->run->source));
+    if (slot == NULL) {
+        *event = LK_SCAN_RESTART;
+        return LK_OK;
+    }
+    lk_scan_set_mask(p->scan, p->part_raw < LK_PART_MIN_BYTES ? 0 : (UINT64_C(1) << p->b->part_bits) - 1);
+    enum lk_status status = LK_OK;
+    if (lk_batch_reshape(slot->batch, t->columns, t->hidden_rowid))
+        status = lk_scan_next(p->scan, slot->batch, event, err);
+    else
+        status = lk_fail_memory(err, "reading rows");
+    if (status == LK_OK && *event != LK_SCAN_RESTART && slot->batch->rows > 0)
+        return take_block(p, slot, *event == LK_SCAN_BOUNDARY, err);
+    lk_engine_return_slot(p->run->engine, slot);
+    return status;
+}
+
+/* Read the table to its end, or until its export fails. */
 static enum lk_status scan_all(struct pass *p, bool *restart, struct lk_error *err)
 {
-    struct lk_table_backup *b = p->b;
     enum lk_scan_event event = LK_SCAN_FULL;
-    enum lk_status status = lk_scan_open(p->run->source, b->schema, &p->scan, err);
+    enum lk_status status = lk_scan_open(p->run->source, p->b->schema, &p->scan, err);
     while (status == LK_OK && event != LK_SCAN_END && event != LK_SCAN_RESTART) {
-        struct lk_slot *slot = lk_engine_take_slot(p->run->engine);
-        if (lk_batch_reshape(slot->batch, b->schema->columns, b->schema->hidden_rowid))
-            status = lk_scan_next(p->scan, slot->batch, &event, err);
-        else
-            status = lk_fail_memory(err, "reading rows");
-        if (status == LK_OK && event != LK_SCAN_RESTART && slot->batch->rows > 0)
-            status = take_block(p, slot, event == LK_SCAN_BOUNDARY, err);
-        else
-            lk_engine_return_slot(p->run->engine, slot);
-        if (b->export != NULL && lk_table_export_failed(b->export))
+        status = scan_block(p, &event, err);
+        if (!p->collecting && p->b->export != NULL && lk_table_export_failed(p->b->export))
             break;
     }
     lk_scan_free(p->scan);
@@ -93,31 +109,47 @@ static enum lk_status scan_all(struct pass *p, bool *restart, struct lk_error *e
     return status;
 }
 
-/* One pass with b->plan (NULL: from the first block). *again: b->plan is now the plan of all rows; scan once
- * more. */
-static enum lk_status run_pass(struct pass *p, bool *restart, bool *again, struct lk_error *err)
+/* After a pass: the plan of all rows. *again: it is another than the one that was written, so the table is
+ * scanned once more. */
+static enum lk_status conclude(struct pass *p, bool *restart, bool *again, struct lk_error *err)
 {
     struct lk_table_backup *b = p->b;
     struct lk_plan *plan = NULL;
-    *again = false;
-    enum lk_status status = lk_table_stats_new(b->schema->columns, &b->stats, err);
-    if (status == LK_OK)
-        status = scan_all(p, restart, err);
-    if (status != LK_OK || *restart || (b->export != NULL && lk_table_export_failed(b->export)))
-        return status;
-    status = lk_plan_new(b->schema, b->stats, p->history.plan, &plan, err);
+    const enum lk_status status = lk_plan_new(b->schema, b->stats, p->history.plan, &plan, err);
     if (status != LK_OK)
         return status;
-    *again = b->plan != NULL && !lk_plan_equal(plan, b->plan);
-    if (!*again && b->plan != NULL) {
+    if (b->plan != NULL && lk_plan_equal(plan, b->plan)) {
         lk_plan_free(plan);
         return LK_OK;
     }
-    lk_table_export_free(b->export);
-    b->export = NULL;
+    if (b->export != NULL) {
+        lk_table_export_cancel(b->export);
+        *restart = !lk_table_export_idle(b->export, lk_source_deadline(p->run->source));
+        if (*restart) {
+            lk_plan_free(plan);
+            return LK_OK;
+        }
+        lk_table_export_free(b->export);
+        b->export = NULL;
+    }
+    *again = b->plan != NULL;
     lk_plan_free(b->plan);
     b->plan = plan;
     return *again ? LK_OK : start_export(p, err); /* a table without rows */
+}
+
+/* One pass with b->plan, or with the plan of the first block when it is NULL. */
+static enum lk_status run_pass(struct pass *p, bool *restart, bool *again, struct lk_error *err)
+{
+    struct lk_table_backup *b = p->b;
+    *again = false;
+    lk_table_stats_free(b->stats);
+    b->stats = NULL;
+    enum lk_status status = lk_table_stats_new(b->schema->columns, &b->stats, err);
+    if (status == LK_OK)
+        status = scan_all(p, restart, err);
+    const bool failed = !p->collecting && b->export != NULL && lk_table_export_failed(b->export);
+    return status != LK_OK || *restart || failed ? status : conclude(p, restart, again, err);
 }
 
 enum lk_status lk_table_backup_scan(const struct lk_table_run *run, const struct lk_table_schema *t,
@@ -126,29 +158,32 @@ enum lk_status lk_table_backup_scan(const struct lk_table_run *run, const struct
 {
     struct lk_table_backup *b = lk_allocate_zeroed(1, sizeof *b);
     bool again = true;
-    enum lk_status status = b == NULL ? lk_fail_memory(err, "beginning a table") : LK_OK;
-    *out = NULL;
+    *out = b;
     *restart = false;
-    if (b != NULL)
-        b->schema = t;
+    if (b == NULL)
+        return lk_fail_memory(err, "beginning a table");
+    b->schema = t;
+    enum lk_status status = LK_OK;
     for (int passes = 0; status == LK_OK && again && !*restart; passes++) {
-        if (passes == 2) {
-            status = lk_fail(err, LK_UNREADABLE,
-                             "table \"%s\": two reads of one pinned state gave different rows", t->name);
-            break;
-        }
+        if (passes == 2)
+            return lk_fail(err, LK_UNREADABLE,
+                           "table \"%s\": two reads of one pinned state gave different rows", t->name);
         struct pass p = {.run = run, .b = b, .stem = stem, .history = history};
-        lk_table_stats_free(b->stats);
-        b->stats = NULL;
         status = run_pass(&p, restart, &again, err);
     }
-    if (status != LK_OK || *restart) {
-        lk_table_backup_free(b);
-        return status;
-    }
-    lk_table_export_end(b->export);
-    *out = b;
-    return LK_OK;
+    if (status == LK_OK && !*restart)
+        lk_table_export_end(b->export);
+    return status;
+}
+
+bool lk_table_backup_idle(struct lk_table_backup *b, int64_t deadline)
+{
+    return lk_table_export_idle(b->export, deadline);
+}
+
+bool lk_table_backup_failed(struct lk_table_backup *b)
+{
+    return lk_table_export_failed(b->export);
 }
 
 enum lk_status lk_table_backup_finish(struct lk_table_backup *b, struct lk_manifest_table *m,

@@ -55,9 +55,13 @@ void lk_engine_free(struct lk_engine *e);
 
 const struct lk_engine_options *lk_engine_options(const struct lk_engine *e);
 unsigned lk_engine_jobs(const struct lk_engine *e);
+/* Bytes of a database file in a second that this engine is expected to take, so that it can be told whether a
+ * lock will last. */
+uint64_t lk_engine_read_rate(const struct lk_engine *e);
 
-/* An empty slot; waits until one is free. Its batch has whatever shape it had. Any thread. */
-struct lk_slot *lk_engine_take_slot(struct lk_engine *e);
+/* An empty slot; waits until one is free, or until `deadline` (monotonic; 0: no end) has passed: then NULL.
+ * Its batch has whatever shape it had. Any thread. */
+struct lk_slot *lk_engine_take_slot(struct lk_engine *e, int64_t deadline);
 /* Give a slot back; what it holds is dropped. Any thread. */
 void lk_engine_return_slot(struct lk_engine *e, struct lk_slot *slot);
 

@@ -136,6 +136,20 @@ static enum lk_status read_json(struct head *h, const struct lk_backup *backup,
     return status;
 }
 
+static enum lk_status read_part(struct head *h, const struct lk_backup *backup,
+                                const struct lk_manifest_part *part, struct lk_error *err)
+{
+    if (part->parquet.path != NULL)
+        return read_parquet(h, backup, &part->parquet, err);
+    if (part->json.path != NULL)
+        return read_json(h, backup, part, err);
+    return lk_fail(err, LK_UNREADABLE,
+                   "%s holds a page copy only: zstd -d %s/%s -o FILE.db makes a database of it, to be looked "
+                   "at with sqlite3",
+                   backup->manifest->id, backup->dir.path,
+                   backup->manifest->sqlite_copy.path == NULL ? "" : backup->manifest->sqlite_copy.path);
+}
+
 static void fill_cell(struct lk_arena *a, struct lk_value v, struct litekeep_cell *out)
 {
     char number[LK_REAL_SIZE];
@@ -244,8 +258,7 @@ enum lk_status litekeep_head(struct litekeep *lk, const char *what, const char *
     else if (t->columns_json != NULL)
         status = lk_manifest_table_plan(t, &h.schema, &h.plan, err);
     for (size_t i = 0; status == LK_OK && i < t->parts && (h.taken == NULL || h.taken->rows < h.limit); i++)
-        status = t->part[i].parquet.path != NULL ? read_parquet(&h, w.backup, &t->part[i].parquet, err)
-                                                 : read_json(&h, w.backup, &t->part[i], err);
+        status = read_part(&h, w.backup, &t->part[i], err);
     if (status == LK_OK && (r = lk_allocate_zeroed(1, sizeof *r)) == NULL)
         status = lk_fail_memory(err, "showing rows");
     if (status == LK_OK)

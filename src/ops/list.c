@@ -35,10 +35,13 @@ void lk_list_fill_backup(struct lk_arena *a, const struct lk_backup_entry *e, co
     if (m == NULL)
         return;
     out->source_bytes = m->source.bytes;
-    out->verified = m->tables > 0;
+    out->verified = !m->legacy && (!m->has_sqlite || m->sqlite_verified_at != 0);
     for (size_t i = 0; i < m->tables && out->verified; i++) {
-        for (size_t k = 0; k < m->table[i]->parts; k++)
-            out->verified &= m->table[i]->part[k].verified_at != 0;
+        for (size_t k = 0; k < m->table[i]->parts; k++) {
+            const struct lk_manifest_part *p = &m->table[i]->part[k];
+            const bool has_files = p->parquet.path != NULL || p->json.path != NULL;
+            out->verified &= !has_files || p->verified_at != 0;
+        }
     }
 }
 

@@ -1,18 +1,23 @@
 #include "ops/sqlite_copy.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 
 #define COPY_LEVEL 1 /* of zstd: FACTS: level 3 is pure loss against level 1 */
 #define CHUNK (1u << 20)
 
-struct copy {
+struct lk_sqlite_copy {
+    struct lk_backup_writer *backup;
+    const struct lk_engine *engine;
+    char *path; /* in the backup */
+    struct lk_output *output;
     struct lk_deflater *deflater;
-    struct lk_hasher *hasher;
+    struct lk_hasher *hasher; /* of the pages, as they were sent */
 };
 
 static enum lk_status write_piece(void *context, const void *ptr, size_t len, struct lk_error *err)
 {
-    struct copy *c = context;
+    struct lk_sqlite_copy *c = context;
     lk_hasher_update(c->hasher, ptr, len);
     return lk_deflater_write(c->deflater, ptr, len, err);
 }
@@ -47,36 +52,53 @@ static enum lk_status read_back(struct lk_backup_writer *backup, const char *pat
     return status;
 }
 
-enum lk_status lk_sqlite_copy_write(struct lk_source *source, struct lk_backup_writer *backup,
-                                    const char *folder, const struct lk_engine *engine,
-                                    struct lk_manifest_file *file, bool *restart, struct lk_error *err)
+enum lk_status lk_sqlite_copy_read(struct lk_source *source, struct lk_backup_writer *backup,
+                                   const char *folder, const struct lk_engine *engine,
+                                   struct lk_sqlite_copy **out, bool *restart, struct lk_error *err)
 {
-    struct lk_output *output = NULL;
-    struct copy copy = {0};
+    struct lk_sqlite_copy *c = lk_allocate_zeroed(1, sizeof *c);
     uint64_t bytes;
-    char *path = lk_format("sqlite/%s.sqlite.zst", folder);
-    enum lk_status status = path == NULL ? lk_fail_memory(err, "copying pages") : LK_OK;
+    *out = c;
+    if (c == NULL || (c->path = lk_format("sqlite/%s.sqlite.zst", folder)) == NULL)
+        return lk_fail_memory(err, "copying pages");
+    c->backup = backup;
+    c->engine = engine;
+    enum lk_status status = lk_hasher_new(lk_engine_options(engine)->secret, &c->hasher, err);
     if (status == LK_OK)
-        status = lk_hasher_new(lk_engine_options(engine)->secret, &copy.hasher, err);
+        status = lk_backup_writer_create(backup, c->path, &c->output, err);
     if (status == LK_OK)
-        status = lk_backup_writer_create(backup, path, &output, err);
+        status = lk_deflater_new(c->output, COPY_LEVEL, &c->deflater, err);
     if (status == LK_OK)
-        status = lk_deflater_new(output, COPY_LEVEL, &copy.deflater, err);
-    if (status == LK_OK)
-        status = lk_page_copy_send(source, (struct lk_page_sink){.write = write_piece, .context = &copy},
-                                   &bytes, restart, err);
-    if (status == LK_OK && !*restart)
-        status = lk_deflater_finish(copy.deflater, err);
-    if (status == LK_OK && !*restart) {
-        status = lk_backup_writer_finish(backup, path, output, file, err);
-        output = NULL;
-        if (status == LK_OK && lk_engine_options(engine)->verify)
-            status = read_back(backup, path, engine, lk_hasher_finish(copy.hasher), err);
-    }
-    if (output != NULL)
-        lk_backup_writer_abandon(backup, path, output);
-    lk_deflater_free(copy.deflater);
-    lk_hasher_free(copy.hasher);
-    lk_free(path);
+        status = lk_page_copy_send(source, (struct lk_page_sink){.write = write_piece, .context = c}, &bytes,
+                                   restart, err);
     return status;
+}
+
+enum lk_status lk_sqlite_copy_finish(struct lk_sqlite_copy *c, struct lk_manifest_file *file,
+                                     int64_t *verified_at, struct lk_error *err)
+{
+    enum lk_status status = lk_deflater_finish(c->deflater, err);
+    *verified_at = 0;
+    if (status != LK_OK)
+        return status;
+    struct lk_output *output = c->output;
+    c->output = NULL;
+    status = lk_backup_writer_finish(c->backup, c->path, output, file, err);
+    if (status == LK_OK && lk_engine_options(c->engine)->verify) {
+        status = read_back(c->backup, c->path, c->engine, lk_hasher_finish(c->hasher), err);
+        *verified_at = lk_clock_now();
+    }
+    return status;
+}
+
+void lk_sqlite_copy_free(struct lk_sqlite_copy *c)
+{
+    if (c == NULL)
+        return;
+    lk_deflater_free(c->deflater);
+    if (c->output != NULL)
+        lk_backup_writer_abandon(c->backup, c->path, c->output);
+    lk_hasher_free(c->hasher);
+    lk_free(c->path);
+    lk_free(c);
 }

@@ -6,11 +6,22 @@
 #include "sqlite/page_copy.h"
 #include "store/commit.h"
 
-/* Write sqlite/<folder>.sqlite.zst into the backup, and read it back when the engine verifies. *file is the
- * manifest's. *restart: see lk_page_copy_send; nothing is left then. */
-enum lk_status lk_sqlite_copy_write(struct lk_source *source, struct lk_backup_writer *backup,
-                                    const char *folder, const struct lk_engine *engine,
-                                    struct lk_manifest_file *file, bool *restart,
-                                    struct lk_error *err) LK_CHECKED;
+/* A copy on its way into a backup. One thread. */
+struct lk_sqlite_copy;
+
+/* Read the pages of the pinned state into sqlite/<folder>.sqlite.zst. *restart: see lk_page_copy_send. *out
+ * is the caller's also after a restart or an error. */
+enum lk_status lk_sqlite_copy_read(struct lk_source *source, struct lk_backup_writer *backup,
+                                   const char *folder, const struct lk_engine *engine,
+                                   struct lk_sqlite_copy **out, bool *restart,
+                                   struct lk_error *err) LK_CHECKED;
+
+/* Make the file durable, and read it back when the engine verifies (*verified_at: when, else 0): when the
+ * source has been let go. *file is the manifest's. */
+enum lk_status lk_sqlite_copy_finish(struct lk_sqlite_copy *c, struct lk_manifest_file *file,
+                                     int64_t *verified_at, struct lk_error *err) LK_CHECKED;
+
+/* Free; a copy that is not finished is removed. NULL is allowed. */
+void lk_sqlite_copy_free(struct lk_sqlite_copy *c);
 
 #endif

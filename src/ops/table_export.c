@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "ops/deadline.h"
 #include "ops/read_back.h"
 #include "store/names.h"
 
@@ -19,9 +20,10 @@ struct part {
     struct lk_output *parquet, *json;
     struct lk_parquet_writer *writer;
     struct lk_manifest_part m;
-    struct lk_part_reader reader;
-    struct read_back *check; /* one a block and format */
-    size_t checks_left;      /* under the table's lock */
+    struct lk_part_reader reader; /* opened by the first check, closed by the last */
+    bool opened;                  /* under the table's `opening` */
+    struct read_back *check;      /* one a block and format */
+    size_t checks_left;           /* under the table's lock */
 };
 
 struct read_back {
@@ -38,6 +40,7 @@ struct lk_table_export {
     const struct lk_plan *plan;
     const char *stem;
 
+    pthread_mutex_t opening; /* of parts to be read back */
     pthread_mutex_t lock;
     pthread_cond_t idle;
     size_t pending;        /* jobs that have not ended */
@@ -93,64 +96,86 @@ static void end_job(struct lk_table_export *x)
  * ----------------------------------------------------------------------------------------------------------
  */
 
-static void check_block(struct lk_job *job, unsigned worker)
+/* Open the part's files, unless another check has. Not before the first check runs: a big table may have more
+ * parts waiting than a process may have files open. */
+static enum lk_status open_reader(struct part *p, struct lk_error *err)
+{
+    struct lk_table_export *x = p->table;
+    enum lk_status status = LK_OK;
+    pthread_mutex_lock(&x->opening);
+    if (!p->opened) {
+        p->opened = true;
+        p->reader = (struct lk_part_reader){.schema = x->schema, .plan = x->plan, .part = &p->m};
+        p->reader.json_codec = lk_engine_options(x->engine)->json_codec.codec;
+        if (p->parquet_path != NULL)
+            status = lk_backup_writer_open(x->backup, p->parquet_path, &p->reader.parquet_file, err);
+        if (status == LK_OK && p->parquet_path != NULL)
+            status = lk_parquet_reader_open(p->reader.parquet_file, &p->reader.parquet, err);
+        if (status == LK_OK)
+            status = lk_part_reader_check(&p->reader, err);
+        if (status == LK_OK && p->json_path != NULL)
+            status = lk_backup_writer_open(x->backup, p->json_path, &p->reader.json_file, err);
+        if (status != LK_OK)
+            fail(x, err); /* before another check can take the half-open reader */
+    }
+    pthread_mutex_unlock(&x->opening);
+    return status;
+}
+
+static void close_reader(struct part *p)
+{
+    lk_part_reader_close(&p->reader);
+    p->m.verified_at = lk_clock_now();
+    lk_free(p->check);
+    p->check = NULL;
+}
+
+static enum lk_status check_block(struct read_back *check, unsigned worker, struct lk_error *err)
+{
+    struct part *p = check->part;
+    struct lk_scratch *scratch = NULL;
+    enum lk_status status = open_reader(p, err);
+    if (status != LK_OK || lk_table_export_failed(p->table))
+        return status;
+    status = lk_engine_scratch(p->table->engine, worker, &scratch, err);
+    if (status != LK_OK)
+        return status;
+    return check->json ? lk_read_back_json(&p->reader, check->block, scratch, err)
+                       : lk_read_back_parquet(&p->reader, check->block, scratch, err);
+}
+
+static void check_job(struct lk_job *job, unsigned worker)
 {
     struct read_back *check = (struct read_back *)job;
     struct part *p = check->part;
     struct lk_table_export *x = p->table;
     struct lk_error err = {0};
-    struct lk_scratch *scratch = NULL;
-    enum lk_status status = LK_OK;
-    if (!lk_table_export_failed(x)) {
-        status = lk_engine_scratch(x->engine, worker, &scratch, &err);
-        if (status == LK_OK)
-            status = check->json ? lk_read_back_json(&p->reader, check->block, scratch, &err)
-                                 : lk_read_back_parquet(&p->reader, check->block, scratch, &err);
-    }
-    if (status != LK_OK)
+    if (!lk_table_export_failed(x) && check_block(check, worker, &err) != LK_OK)
         fail(x, &err);
     pthread_mutex_lock(&x->lock);
     const bool last = --p->checks_left == 0;
     pthread_mutex_unlock(&x->lock);
-    if (last) {
-        lk_part_reader_close(&p->reader);
-        p->m.verified_at = lk_clock_now();
-        lk_free(p->check);
-        p->check = NULL;
-    }
+    if (last)
+        close_reader(p);
     end_job(x);
 }
 
 static enum lk_status start_checks(struct part *p, struct lk_error *err)
 {
     struct lk_table_export *x = p->table;
-    p->reader = (struct lk_part_reader){.schema = x->schema, .plan = x->plan, .part = &p->m};
-    p->reader.json_codec = lk_engine_options(x->engine)->json_codec.codec;
-    enum lk_status status = LK_OK;
-    if (p->parquet_path != NULL) {
-        status = lk_backup_writer_open(x->backup, p->parquet_path, &p->reader.parquet_file, err);
-        if (status == LK_OK)
-            status = lk_parquet_reader_open(p->reader.parquet_file, &p->reader.parquet, err);
-    }
-    if (status == LK_OK)
-        status = lk_part_reader_check(&p->reader, err);
-    if (status == LK_OK && p->json_path != NULL)
-        status = lk_backup_writer_open(x->backup, p->json_path, &p->reader.json_file, err);
-    if (status != LK_OK || p->m.blocks == 0) {
-        p->m.verified_at = lk_clock_now();
-        lk_part_reader_close(&p->reader);
-        return status;
-    }
     const unsigned formats = (p->parquet_path != NULL ? 1u : 0u) + (p->json_path != NULL ? 1u : 0u);
     const size_t checks = p->m.blocks * formats;
-    p->check = lk_allocate_zeroed(checks, sizeof *p->check);
-    if (p->check == NULL) {
-        lk_part_reader_close(&p->reader);
-        return lk_fail_memory(err, "preparing to read back");
+    if (checks == 0) { /* no rows: the files' frames are all there is to check */
+        const enum lk_status status = open_reader(p, err);
+        close_reader(p);
+        return status;
     }
+    p->check = lk_allocate_zeroed(checks, sizeof *p->check);
+    if (p->check == NULL)
+        return lk_fail_memory(err, "preparing to read back");
     p->checks_left = checks;
     for (size_t i = 0; i < checks; i++) {
-        p->check[i] = (struct read_back){.job.run = check_block, .part = p, .block = i / formats};
+        p->check[i] = (struct read_back){.job.run = check_job, .part = p, .block = i / formats};
         p->check[i].json = p->parquet_path == NULL || i % formats == 1;
         begin_job(x);
     }
@@ -374,7 +399,7 @@ static enum lk_status open_part(struct lk_table_export *x, struct lk_error *err)
         p->m.first_rowid = (int64_t)x->rows + 1;
     enum lk_status status = LK_OK;
     if (o->parquet) {
-        p->parquet_path = lk_format("parquet/%s~part%zu", x->stem, x->parts);
+        p->parquet_path = lk_format("parquet/%s~%llu", x->stem, (unsigned long long)p->number);
         status = p->parquet_path == NULL
                      ? lk_fail_memory(err, "beginning a part")
                      : lk_backup_writer_create(x->backup, p->parquet_path, &p->parquet, err);
@@ -383,10 +408,11 @@ static enum lk_status open_part(struct lk_table_export *x, struct lk_error *err)
         if (status == LK_OK) {
             const struct lk_bytes header = lk_parquet_writer_header();
             lk_output_write(p->parquet, header.ptr, header.len);
+            status = lk_output_check(p->parquet, err);
         }
     }
     if (status == LK_OK && o->json) {
-        p->json_path = lk_format("json/%s~part%zu", x->stem, x->parts);
+        p->json_path = lk_format("json/%s~%llu", x->stem, (unsigned long long)p->number);
         status = p->json_path == NULL ? lk_fail_memory(err, "beginning a part")
                                       : lk_backup_writer_create(x->backup, p->json_path, &p->json, err);
     }
@@ -444,11 +470,11 @@ static enum lk_status append_block(struct lk_table_export *x, struct lk_slot *sl
         const struct lk_bytes bytes = lk_parquet_row_group_bytes(slot->row_group);
         const uint64_t at = lk_output_offset(p->parquet);
         lk_output_write(p->parquet, bytes.ptr, bytes.len);
-        struct lk_parquet_row_group *group = slot->row_group;
-        slot->row_group = NULL;
-        status = lk_parquet_writer_append(p->writer, group, at, err);
+        status = lk_output_check(p->parquet, err);
         if (status == LK_OK)
-            status = lk_output_check(p->parquet, err);
+            status = lk_parquet_writer_append(p->writer, slot->row_group, at, err);
+        if (status == LK_OK)
+            slot->row_group = NULL; /* the writer's now */
     }
     if (status == LK_OK && p->json != NULL) {
         block->json_offset = lk_output_offset(p->json);
@@ -598,7 +624,8 @@ enum lk_status lk_table_export_new(struct lk_engine *engine, struct lk_backup_wr
     x->plan = plan;
     x->stem = stem;
     pthread_mutex_init(&x->lock, NULL);
-    pthread_cond_init(&x->idle, NULL);
+    lk_cond_init(&x->idle);
+    pthread_mutex_init(&x->opening, NULL);
     *out = x;
     return LK_OK;
 }
@@ -624,12 +651,22 @@ void lk_table_export_end(struct lk_table_export *x)
     pthread_mutex_unlock(&x->lock);
 }
 
-static void wait_idle(struct lk_table_export *x)
+void lk_table_export_cancel(struct lk_table_export *x)
 {
+    struct lk_error err = {0};
+    (void)lk_fail(&err, LK_FAILED, "given up");
+    fail(x, &err);
+}
+
+bool lk_table_export_idle(struct lk_table_export *x, int64_t deadline)
+{
+    bool in_time = true;
     pthread_mutex_lock(&x->lock);
-    while (x->pending > 0)
-        pthread_cond_wait(&x->idle, &x->lock);
+    while (x->pending > 0 && in_time)
+        in_time = lk_cond_wait_until(&x->idle, &x->lock, deadline);
+    const bool idle = x->pending == 0;
     pthread_mutex_unlock(&x->lock);
+    return idle;
 }
 
 static enum lk_status hand_over(struct lk_table_export *x, struct lk_manifest_table *t, struct lk_error *err)
@@ -672,7 +709,7 @@ static enum lk_status hand_over(struct lk_table_export *x, struct lk_manifest_ta
 enum lk_status lk_table_export_wait(struct lk_table_export *x, struct lk_manifest_table *t,
                                     struct lk_error *err)
 {
-    wait_idle(x);
+    (void)lk_table_export_idle(x, 0);
     if (x->status != LK_OK) {
         *err = x->err;
         return x->status;
@@ -684,13 +721,15 @@ void lk_table_export_free(struct lk_table_export *x)
 {
     if (x == NULL)
         return;
-    wait_idle(x);
+    lk_table_export_cancel(x);
+    (void)lk_table_export_idle(x, 0);
     while (x->first != NULL) {
         struct part *p = x->first;
         x->first = p->next;
         free_part(p);
     }
     pthread_cond_destroy(&x->idle);
+    pthread_mutex_destroy(&x->opening);
     pthread_mutex_destroy(&x->lock);
     lk_free(x);
 }

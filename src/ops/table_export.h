@@ -12,8 +12,10 @@
 
 /* Limits of the store format (docs/STORE.md, "Parts"), in raw bytes. */
 #define LK_TABLE_CUT_BYTES (96u << 20)
-#define LK_PART_BYTES (48u << 20)
-#define LK_PART_MAX_BYTES (192u << 20)
+#define LK_PART_BYTES (48u << 20)      /* about what a part should have: */
+#define LK_PART_MIN_BYTES (8u << 20)   /* before this the end of a part is not looked for, */
+#define LK_PART_SPACING (32u << 20)    /* after it, one is expected within this much, */
+#define LK_PART_MAX_BYTES (192u << 20) /* and here it ends whatever the keys */
 
 /* Begin a table. Everything given is borrowed and must outlive the export; `plan` holds every block that
  * will be submitted. */
@@ -25,6 +27,13 @@ enum lk_status lk_table_export_new(struct lk_engine *engine, struct lk_backup_wr
 /* Hand over the next block (rows >= 1), which ends its part or not. The slot goes back to the engine by
  * itself. Only the scanner's thread. */
 void lk_table_export_submit(struct lk_table_export *x, struct lk_slot *slot, bool ends_part);
+
+/* Skip whatever is still to be done: the table will be given up. The blocks under way come to their end. Only
+ * the scanner's thread. */
+void lk_table_export_cancel(struct lk_table_export *x);
+
+/* Wait until nothing of the table is under way, or until `deadline` (monotonic; 0: no end): then false. */
+bool lk_table_export_idle(struct lk_table_export *x, int64_t deadline);
 
 /* Has anything failed? Then the scanner may stop. Any thread. */
 bool lk_table_export_failed(struct lk_table_export *x);

@@ -94,6 +94,7 @@ static void apply_backup(struct lk_backup_entry *e, const json_t *event)
         .bytes = get_count(event, "bytes"),
         .shared_bytes = get_count(event, "shared_bytes"),
         .warnings = get_count(event, "warnings"),
+        .left_out = get_count(event, "left_out"),
     };
 }
 
@@ -142,6 +143,7 @@ static enum lk_status read_entry(const struct lk_dir *database, struct lk_backup
     e->bytes = m->total_bytes;
     e->shared_bytes = m->shared_bytes;
     e->warnings = m->warnings.count;
+    e->left_out = m->left_out.count;
     lk_backup_free(b);
     return LK_OK;
 }

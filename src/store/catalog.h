@@ -21,6 +21,7 @@ struct lk_backup_entry {
     uint64_t bytes; /* of its files; rows and bytes are 0 for legacy backups */
     uint64_t shared_bytes;
     uint64_t warnings; /* how many */
+    uint64_t left_out; /* tables that were not asked for; 0: the backup is whole */
     bool pinned;
     int64_t verified_at; /* the last "verify" event that found it whole; 0: none */
     bool damaged;        /* its last "verify" event found damage */

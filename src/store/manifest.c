@@ -70,6 +70,7 @@ void lk_manifest_free(struct lk_manifest *m)
     free_schema_rows(m);
     reset_texts(&m->tags);
     reset_texts(&m->warnings);
+    reset_texts(&m->left_out);
     reset_texts(&m->rebuild_problems);
     lk_free(m->id);
     lk_free(m->tool);

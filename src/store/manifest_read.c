@@ -335,6 +335,8 @@ static void get_head(const struct lk_record *r, struct lk_manifest *m)
     m->sqlite_version = lk_record_text_or_null(r, "sqlite_version");
     get_texts(r, "tags", &m->tags);
     get_texts(r, "warnings", &m->warnings);
+    if (lk_record_has(r, "left_out"))
+        get_texts(r, "left_out", &m->left_out);
     get_texts(r, "rebuild_problems", &m->rebuild_problems);
     if (lk_record_object(r, "source", &o))
         get_source(&o, &m->source);
@@ -348,6 +350,8 @@ static void get_head(const struct lk_record *r, struct lk_manifest *m)
     if (lk_record_object(r, "files", &o)) {
         get_file(&o, "schema_sql", &m->schema_sql);
         get_file(&o, "sqlite", &m->sqlite_copy);
+        if (lk_record_has(&o, "sqlite_verified_at"))
+            m->sqlite_verified_at = lk_record_time(&o, "sqlite_verified_at");
     }
 }
 

@@ -278,6 +278,8 @@ static void emit_head(struct lk_buffer *out, const struct lk_manifest *m)
     p = begin();
     put_file(&p, "schema_sql", &m->schema_sql);
     put_file(&p, "sqlite", &m->sqlite_copy);
+    if (m->sqlite_verified_at != 0)
+        put_time(&p, "sqlite_verified_at", m->sqlite_verified_at);
     emit_root_object(out, "files", &p);
 }
 
@@ -296,6 +298,8 @@ enum lk_status lk_manifest_to_json(const struct lk_manifest *m, struct lk_buffer
     emit_root(out, "tags", texts_to_json(&m->tags));
     emit_head(out, m);
     emit_root(out, "warnings", texts_to_json(&m->warnings));
+    if (m->left_out.count > 0)
+        emit_root(out, "left_out", texts_to_json(&m->left_out));
     emit_root(out, "rebuild_problems", texts_to_json(&m->rebuild_problems));
     lk_buffer_append_string(out, ",\n\"schema\":[");
     for (size_t i = 0; i < m->schema_rows; i++) {

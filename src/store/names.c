@@ -109,7 +109,7 @@ static uint64_t folded_hash(const char *name)
 {
     char folded[COMPONENT_MAX + 1];
     size_t len = 0;
-    for (; name[len] != '\0' && len < COMPONENT_MAX; len++)
+    for (; len < COMPONENT_MAX && name[len] != '\0'; len++)
         folded[len] = name[len] >= 'A' && name[len] <= 'Z' ? (char)(name[len] + ('a' - 'A')) : name[len];
     return lk_key_hash(folded, len);
 }

@@ -9,10 +9,10 @@
 static void parts_come_out_near_the_wanted_size(void **state)
 {
     (void)state;
-    /* Average rows from 1 byte to the size of a part: 2^k of them are within a factor of 1.5 of 48 MiB. */
-    for (uint64_t average = 1; average < LK_PART_BYTES / 2; average = average * 5 / 3 + 1) {
+    /* Average rows from 1 byte to the size of a part: 2^k of them are within a factor of 1.5 of 32 MiB. */
+    for (uint64_t average = 1; average < LK_PART_SPACING / 2; average = average * 5 / 3 + 1) {
         const uint64_t part = average << lk_part_bits(average * 1000, 1000, 0);
-        if (part < LK_PART_BYTES * 2ull / 3 || part > LK_PART_BYTES * 3ull / 2)
+        if (part < LK_PART_SPACING * 2ull / 3 || part > LK_PART_SPACING * 3ull / 2)
             fail_msg("rows of %llu bytes: parts of %llu", (unsigned long long)average,
                      (unsigned long long)part);
     }

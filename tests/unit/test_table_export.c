@@ -79,7 +79,7 @@ static struct lk_table_export *feed(struct place *p, size_t blocks, size_t part_
     char *data = lk_allocate_zeroed(1, 1 << 20);
     check(lk_table_export_new(p->engine, p->backup, p->schema, p->plan, "t", &x, &err), &err);
     for (size_t block = 0; block < blocks; block++) {
-        struct lk_slot *slot = lk_engine_take_slot(p->engine);
+        struct lk_slot *slot = lk_engine_take_slot(p->engine, 0);
         assert_true(lk_batch_reshape(slot->batch, 2, false));
         for (size_t row = 0; row < 4; row++) {
             const size_t id = block * 4 + row + 1;
