@@ -2,6 +2,7 @@
 #include "store_fixture.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/stat.h>
 
 #include <setjmp.h>
@@ -290,6 +291,64 @@ static void claiming_without_memory_gives_the_right_folder_or_none(void **state)
     assert_true(failures > 15);
 }
 
+/* The other process is a second opening of the store. */
+static void what_another_process_adopted_meanwhile_is_seen(void **state)
+{
+    struct fixture *f = *state;
+    struct lk_error err = {0};
+    struct lk_store *other = NULL;
+    struct lk_database *db = NULL;
+    assert_int_equal(lk_store_open(f->store->dir.path, LK_ACCESS_PRIVATE, (struct lk_warn){0}, &other, &err),
+                     LK_OK);
+    claim(f, "a", "/data/a.db", NULL, "a", LK_OK);
+    claim(f, "b", "/data/b.db", NULL, "b", LK_OK); /* has looked at all folders */
+    assert_int_equal(lk_database_find(f->store, "c", &db, &err), LK_NOT_FOUND);
+    assert_int_equal(lk_database_adopt(other, "a", "c", "/moved/c.db", FIXTURE_TIME, &db, &err), LK_OK);
+    lk_database_free(db);
+    claim(f, "c", "/moved/c.db", NULL, "a", LK_OK);
+    claim(f, "a", "/data/a.db", "a2", "a2", LK_OK);
+    lk_store_free(other);
+}
+
+struct claimer {
+    const struct fixture *f;
+    int number;
+    pthread_t thread;
+    enum lk_status status;
+};
+
+static void *claim_one(void *context)
+{
+    struct claimer *c = context;
+    struct lk_error err = {0};
+    struct lk_database *db = NULL;
+    char identity[32], path[64];
+    (void)snprintf(identity, sizeof identity, "thread %d", c->number);
+    (void)snprintf(path, sizeof path, "/%d/same.db", c->number);
+    c->status = lk_database_claim(c->f->store, identity, path, NULL, FIXTURE_TIME, &db, &err);
+    lk_database_free(db);
+    return NULL;
+}
+
+static void threads_that_claim_at_once_get_a_folder_each(void **state)
+{
+    struct fixture *f = *state;
+    struct lk_error err = {0};
+    struct lk_database_list list;
+    struct claimer claimers[8];
+    for (int i = 0; i < 8; i++) {
+        claimers[i] = (struct claimer){.f = f, .number = i};
+        assert_int_equal(pthread_create(&claimers[i].thread, NULL, claim_one, &claimers[i]), 0);
+    }
+    for (int i = 0; i < 8; i++) {
+        assert_int_equal(pthread_join(claimers[i].thread, NULL), 0);
+        assert_int_equal(claimers[i].status, LK_OK);
+    }
+    assert_int_equal(lk_database_list_all(f->store, fixture_warn(f), &list, &err), LK_OK);
+    assert_int_equal(list.count, 9);
+    lk_database_list_free(&list);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make, remove_all)
 
 int main(void)
@@ -306,6 +365,8 @@ int main(void)
         TEST(a_database_is_found_by_folder_path_file_name_and_stem),
         TEST(a_stem_with_two_owners_is_a_usage_error_that_names_them),
         TEST(an_unknown_database_is_not_found_and_the_known_are_named),
+        TEST(what_another_process_adopted_meanwhile_is_seen),
+        TEST(threads_that_claim_at_once_get_a_folder_each),
         TEST(what_a_killed_run_left_of_source_json_is_removed),
         TEST(claiming_without_memory_gives_the_right_folder_or_none),
     };
