@@ -13,6 +13,9 @@
 #include <openssl/sha.h>
 #include <sys/random.h>
 #include <xxhash.h>
+#ifdef LK_HAVE_XXH_DISPATCH
+#include <xxh_x86dispatch.h> /* AVX2 and AVX-512 where the processor has them: the plain calls are compiled for SSE2 */
+#endif
 
 static_assert(LK_SHA256_SIZE == SHA256_DIGEST_LENGTH, "a SHA-256 digest is 32 bytes");
 static_assert(LK_SECRET_SIZE >= XXH3_SECRET_SIZE_MIN, "XXH3 needs a longer secret");

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 enum {
+    SMALL_SIZE = 16 << 10, /* most files of a small database fit: no megabyte is mapped for each of them */
     BUFFER_SIZE = 1 << 20,
     ALIGNMENT =
         4096 /* enough for O_DIRECT on every block device: offset, length and memory are multiples of it */
@@ -25,6 +26,7 @@ struct lk_output {
     bool durable;
     enum direct direct;
     uint8_t *buffer;       /* NULL before the first write */
+    size_t size;           /* of the buffer: SMALL_SIZE, or BUFFER_SIZE and aligned */
     size_t used;           /* bytes in the buffer */
     uint64_t flushed;      /* bytes handed to the kernel: the buffer's offset in the file */
     struct lk_sha256 *sha; /* of the flushed bytes */
@@ -97,21 +99,36 @@ static void flush(struct lk_output *o)
     o->used = 0;
 }
 
+/* A buffer that `len` more bytes fit into, or the largest one. */
+static bool make_room(struct lk_output *o, size_t len)
+{
+    if (o->size == BUFFER_SIZE || (o->size == SMALL_SIZE && len <= SMALL_SIZE - o->used))
+        return true;
+    const bool small = len <= SMALL_SIZE && o->buffer == NULL;
+    uint8_t *buffer = small ? lk_allocate(SMALL_SIZE) : lk_allocate_aligned(ALIGNMENT, BUFFER_SIZE);
+    if (buffer == NULL)
+        return false;
+    if (o->used > 0)
+        memcpy(buffer, o->buffer, o->used);
+    lk_free(o->buffer);
+    o->buffer = buffer;
+    o->size = small ? SMALL_SIZE : BUFFER_SIZE;
+    return true;
+}
+
 void lk_output_write(struct lk_output *o, const void *ptr, size_t len)
 {
     assert(o->created);
     if (o->error.status != LK_OK || len == 0)
         return;
-    if (o->buffer == NULL)
-        o->buffer = lk_allocate_aligned(ALIGNMENT, BUFFER_SIZE);
-    if (o->buffer == NULL) {
+    if (!make_room(o, len)) {
         (void)lk_fail_memory(&o->error, "writing a file");
         (void)lk_error_prefix(&o->error, "%s/%s", o->dir->path, o->name);
         return;
     }
     const uint8_t *from = ptr;
     for (;;) {
-        const size_t room = BUFFER_SIZE - o->used;
+        const size_t room = o->size - o->used;
         const size_t n = len < room ? len : room;
         memcpy(o->buffer + o->used, from, n);
         o->used += n;

@@ -11,8 +11,8 @@
 #define SCRATCH_BYTES (30u << 20)
 #define DEFAULT_MEMORY (256u << 20)
 
-/* One batch filling, one waiting, beside those in the encoders' hands. */
-#define SLOTS_BESIDE_JOBS 2
+/* One batch filling, beside those in the encoders' hands. */
+#define SLOTS_BESIDE_JOBS 1
 #define FINISHING_THREADS 8
 /* What a batch may keep between blocks; more was a huge value passing through. */
 #define KEPT_BYTES (40u << 20)
@@ -35,7 +35,9 @@ static unsigned choose_jobs(const struct lk_engine_options *o)
     const uint64_t beside = (uint64_t)SLOTS_BESIDE_JOBS * SLOT_BYTES;
     const uint64_t each = SLOT_BYTES + SCRATCH_BYTES;
     const uint64_t by_memory = memory < beside + each ? 1 : (memory - beside) / each;
-    const unsigned wanted = o->jobs != 0 ? o->jobs : lk_processors();
+    /* One more than processors: the scanner does not need the whole of one, and encoders wait for the disk.
+     * Measured on two: 5 % faster. */
+    const unsigned wanted = o->jobs != 0 ? o->jobs : lk_processors() + 1;
     return by_memory < wanted ? (unsigned)by_memory : wanted;
 }
 

@@ -159,6 +159,7 @@ static enum lk_status use_folder(struct lk_backup_writer *w, const char *path, s
 {
     struct lk_writer_folder *f = find_folder(w, path, len), *parent = NULL;
     enum lk_status status = LK_OK;
+    const bool known = f != NULL; /* made before, and closed since */
     if (f == NULL || f->users == 0) {
         const char *slash = memrchr(path, '/', len);
         const char *name = slash == NULL ? path : slash + 1;
@@ -169,9 +170,12 @@ static enum lk_status use_folder(struct lk_backup_writer *w, const char *path, s
             status = use_folder(w, path, (size_t)(slash - path), &parent, err);
         if (status == LK_OK && f == NULL)
             status = add_folder(w, path, len, &f, err);
-        if (status == LK_OK)
-            status = lk_dir_create_at(parent == NULL ? &w->dir : &parent->dir, copy, w->store->dir_mode,
-                                      false, &f->dir, err);
+        const struct lk_dir *above = parent == NULL ? &w->dir : &parent->dir;
+        if (status == LK_OK) {
+            status = known ? lk_dir_open_at(above, copy, &f->dir, err) : LK_NOT_FOUND;
+            if (status == LK_NOT_FOUND)
+                status = lk_dir_create_at(above, copy, w->store->dir_mode, false, &f->dir, err);
+        }
         drop_user(parent);
         lk_free(copy);
     }

@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "store/database_file.h"
+#include "store/known.h"
 #include "store/leftovers.h"
 #include "store/legacy.h"
 #include "store/lock.h"
@@ -118,8 +119,10 @@ static enum lk_status find_in(const struct lk_store *store, const char *folder, 
                               struct lk_database **out, struct lk_error *err)
 {
     const struct lk_warn silent = {0};
+    const struct lk_known_stamp stamp = lk_known_stamp_of(&store->dir, folder);
     const enum lk_status status = look_at(store, folder, silent, out, err);
     if (status == LK_OK && *out != NULL && !has_identity(*out, identity)) {
+        lk_known_remember(store->known, folder, stamp, (*out)->identity);
         lk_database_free(*out);
         *out = NULL;
     }
@@ -134,7 +137,8 @@ enum lk_status lk_database_find(const struct lk_store *store, const char *identi
     struct lk_database *db = NULL;
     enum lk_status status = lk_dir_list(&store->dir, &names, &count, err);
     for (size_t i = 0; status == LK_OK && db == NULL && i < count; i++)
-        status = find_in(store, names[i], identity, &db, err);
+        if (!lk_known_is_another(store->known, &store->dir, names[i], identity))
+            status = find_in(store, names[i], identity, &db, err);
     lk_free(names);
     if (status == LK_OK && db == NULL)
         status = lk_fail(err, LK_NOT_FOUND, "%s: the store has no backups of this database", store->dir.path);
@@ -231,11 +235,14 @@ static enum lk_status choose_folder(const struct lk_store *store, const struct c
                    store->dir.path, c->name[0], c->name[1]);
 }
 
-static enum lk_status save(const struct lk_store *store, const struct lk_database *db, struct lk_error *err)
+/* `fresh`: the folder may be new. One that was found by its source.json is durable, since source.json is
+ * written after the store's folder was synced. */
+static enum lk_status save(const struct lk_store *store, const struct lk_database *db, bool fresh,
+                           struct lk_error *err)
 {
     struct lk_dir dir = LK_DIR_CLOSED;
     enum lk_status status = lk_dir_create_at(&store->dir, db->folder, store->dir_mode, false, &dir, err);
-    if (status == LK_OK)
+    if (status == LK_OK && fresh)
         status = lk_dir_sync(&store->dir, err);
     if (status == LK_OK) {
         /* source.json is written under the store's lock alone, so nobody else is writing one now. */
@@ -244,6 +251,25 @@ static enum lk_status save(const struct lk_store *store, const struct lk_databas
     }
     lk_dir_close(&dir);
     return status;
+}
+
+/* The store's lock. Waiting for another process is done by asking again and again, so the threads of this one
+ * queue up before it. */
+static enum lk_status take_store(const struct lk_store *store, const char *purpose, struct lk_lock **out,
+                                 struct lk_error *err)
+{
+    lk_known_lock(store->known);
+    const enum lk_status status =
+        lk_lock_take(&store->dir, store->journal_mode, purpose, STORE_WAIT, out, err);
+    if (status != LK_OK)
+        lk_known_unlock(store->known);
+    return status;
+}
+
+static void release_store(const struct lk_store *store, struct lk_lock *lock)
+{
+    lk_lock_release(lock);
+    lk_known_unlock(store->known);
 }
 
 static enum lk_status claim_locked(const struct lk_store *store, const char *identity, const char *path,
@@ -263,7 +289,8 @@ static enum lk_status claim_locked(const struct lk_store *store, const char *ide
                          path, db->folder, name);
         goto out;
     }
-    if (db == NULL) {
+    const bool fresh = db == NULL;
+    if (fresh) {
         status = choose_folder(store, &c, name, &folder, err);
         if (status == LK_OK)
             status = lk_database_file_new(folder, &db, err);
@@ -273,7 +300,7 @@ static enum lk_status claim_locked(const struct lk_store *store, const char *ide
     }
     status = lk_database_file_seen(db, identity, path, now, err);
     if (status == LK_OK)
-        status = save(store, db, err);
+        status = save(store, db, fresh, err);
     if (status != LK_OK)
         goto out;
     *out = db;
@@ -289,11 +316,11 @@ enum lk_status lk_database_claim(const struct lk_store *store, const char *ident
                                  struct lk_error *err)
 {
     struct lk_lock *lock = NULL;
-    enum lk_status status = lk_lock_take(&store->dir, store->journal_mode, "claim", STORE_WAIT, &lock, err);
+    enum lk_status status = take_store(store, "claim", &lock, err);
     if (status != LK_OK)
         return status;
     status = claim_locked(store, identity, path, name, now, out, err);
-    lk_lock_release(lock);
+    release_store(store, lock);
     return status == LK_OK ? LK_OK : lk_store_advise(err);
 }
 
@@ -320,7 +347,7 @@ static enum lk_status adopt_locked(const struct lk_store *store, const char *fol
     if (status == LK_OK)
         status = lk_database_file_seen(db, identity, path, now, err);
     if (status == LK_OK)
-        status = save(store, db, err);
+        status = save(store, db, true, err);
     if (status != LK_OK)
         goto out;
     *out = db;
@@ -336,11 +363,11 @@ enum lk_status lk_database_adopt(const struct lk_store *store, const char *folde
                                  struct lk_error *err)
 {
     struct lk_lock *lock = NULL;
-    enum lk_status status = lk_lock_take(&store->dir, store->journal_mode, "adopt", STORE_WAIT, &lock, err);
+    enum lk_status status = take_store(store, "adopt", &lock, err);
     if (status != LK_OK)
         return status;
     status = adopt_locked(store, folder, identity, path, now, out, err);
-    lk_lock_release(lock);
+    release_store(store, lock);
     return status == LK_OK ? LK_OK : lk_store_advise(err);
 }
 

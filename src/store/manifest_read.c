@@ -224,7 +224,7 @@ static void get_table(const struct lk_record *r, struct lk_manifest *m)
     }
     lk_free(name);
     lk_free(stem);
-    if (!lk_record_ok(r))
+    if (t == NULL || !lk_record_ok(r))
         return;
     get_kind(r, t);
     t->without_rowid = lk_record_flag(r, "without_rowid");

@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "store/known.h"
 #include "store/leftovers.h"
 #include "store/lock.h"
 #include "store/record.h"
@@ -195,6 +196,11 @@ static struct lk_store *new_store(enum lk_access access)
         return NULL;
     const bool group = access == LK_ACCESS_GROUP;
     store->dir = LK_DIR_CLOSED;
+    store->known = lk_known_new();
+    if (store->known == NULL) {
+        lk_free(store);
+        return NULL;
+    }
     store->access = access;
     store->dir_mode = group ? 0750 : 0700;
     store->file_mode = group ? 0440 : 0400;
@@ -309,6 +315,7 @@ void lk_store_free(struct lk_store *store)
     if (store == NULL)
         return;
     lk_dir_close(&store->dir);
+    lk_known_free(store->known);
     lk_free(store);
 }
 

@@ -27,9 +27,10 @@ struct lk_store {
     uint8_t secret[LK_SECRET_SIZE]; /* key of all content hashes of this store */
     int64_t created;                /* instant */
     enum lk_access access;
-    mode_t dir_mode;     /* 0700 or 0750 */
-    mode_t file_mode;    /* finished files: 0400 or 0440 */
-    mode_t journal_mode; /* files that change (journal, source.json, lock): 0600 or 0640 */
+    mode_t dir_mode;        /* 0700 or 0750 */
+    mode_t file_mode;       /* finished files: 0400 or 0440 */
+    mode_t journal_mode;    /* files that change (journal, source.json, lock): 0600 or 0640 */
+    struct lk_known *known; /* private to this layer: known.h */
 };
 
 /* Open an existing store. No folder or no mark: LK_NOT_FOUND, with the way out. A mark that cannot be

@@ -30,32 +30,32 @@ static void check(enum lk_status status, const struct lk_error *err)
         fail_msg("%s", err->message);
 }
 
-static struct place open_place(unsigned jobs)
+/* In place: the writer keeps the address of `dir`. */
+static void open_place(struct place *p, unsigned jobs)
 {
-    struct place p = {.folder = LK_DIR_CLOSED, .dir = LK_DIR_CLOSED};
+    *p = (struct place){.folder = LK_DIR_CLOSED, .dir = LK_DIR_CLOSED};
     struct lk_error err = {0};
-    assert_true(scratch_make(&p.folder));
-    check(lk_store_init(p.folder.path, LK_ACCESS_PRIVATE, (struct lk_warn){0}, &p.store, &err), &err);
-    check(lk_dir_create_at(&p.store->dir, "db", 0700, true, &p.dir, &err), &err);
-    check(lk_lock_take(&p.dir, 0600, "test", 0, &p.lock, &err), &err);
-    check(
-        lk_backup_writer_begin(p.store, &p.dir, p.lock, lk_clock_now(), (struct lk_warn){0}, &p.backup, &err),
-        &err);
+    assert_true(scratch_make(&p->folder));
+    check(lk_store_init(p->folder.path, LK_ACCESS_PRIVATE, (struct lk_warn){0}, &p->store, &err), &err);
+    check(lk_dir_create_at(&p->store->dir, "db", 0700, true, &p->dir, &err), &err);
+    check(lk_lock_take(&p->dir, 0600, "test", 0, &p->lock, &err), &err);
+    check(lk_backup_writer_begin(p->store, &p->dir, p->lock, lk_clock_now(), (struct lk_warn){0}, &p->backup,
+                                 &err),
+          &err);
     const struct lk_engine_options options = {.jobs = jobs,
                                               .parquet = true,
                                               .json = true,
                                               .parquet_codec = {LK_CODEC_ZSTD, 1},
                                               .json_codec = {LK_CODEC_GZIP, 1},
                                               .verify = true,
-                                              .secret = p.store->secret};
-    check(lk_engine_new(&options, &p.engine, &err), &err);
-    p.schema = lk_table_schema_new("t");
-    lk_table_schema_add(p.schema, "id", "INTEGER")->is_rowid = true;
-    lk_table_schema_add(p.schema, "data", "BLOB");
-    check(lk_table_stats_new(2, &p.stats, &err), &err);
-    p.stats->column[0].counts[LK_INTEGER] = p.stats->column[1].counts[LK_BLOB] = 1;
-    check(lk_plan_new(p.schema, p.stats, NULL, &p.plan, &err), &err);
-    return p;
+                                              .secret = p->store->secret};
+    check(lk_engine_new(&options, &p->engine, &err), &err);
+    p->schema = lk_table_schema_new("t");
+    lk_table_schema_add(p->schema, "id", "INTEGER")->is_rowid = true;
+    lk_table_schema_add(p->schema, "data", "BLOB");
+    check(lk_table_stats_new(2, &p->stats, &err), &err);
+    p->stats->column[0].counts[LK_INTEGER] = p->stats->column[1].counts[LK_BLOB] = 1;
+    check(lk_plan_new(p->schema, p->stats, NULL, &p->plan, &err), &err);
 }
 
 static void close_place(struct place *p)
@@ -108,7 +108,8 @@ static struct lk_manifest *finish(struct lk_table_export *x)
 static void a_table_below_the_limit_is_one_file_whatever_its_boundaries(void **state)
 {
     (void)state;
-    struct place p = open_place(2);
+    struct place p;
+    open_place(&p, 2);
     struct lk_manifest *m = finish(feed(&p, 14, 3)); /* 56 MiB in five parts */
     const struct lk_manifest_table *t = m->table[0];
     assert_int_equal(t->parts, 1);
@@ -126,7 +127,8 @@ static void a_table_below_the_limit_is_one_file_whatever_its_boundaries(void **s
 static void a_table_past_the_limit_is_a_folder_of_the_parts_in_order(void **state)
 {
     (void)state;
-    struct place p = open_place(2);
+    struct place p;
+    open_place(&p, 2);
     struct lk_manifest *m = finish(feed(&p, 30, 8)); /* 120 MiB */
     const struct lk_manifest_table *t = m->table[0];
     int64_t key = 1;
@@ -149,7 +151,9 @@ static void a_table_past_the_limit_is_a_folder_of_the_parts_in_order(void **stat
 static void the_bytes_do_not_depend_on_the_number_of_threads(void **state)
 {
     (void)state;
-    struct place one = open_place(1), three = open_place(3);
+    struct place one, three;
+    open_place(&one, 1);
+    open_place(&three, 3);
     struct lk_manifest *a = finish(feed(&one, 30, 7)), *b = finish(feed(&three, 30, 7));
     const struct lk_manifest_table *x = a->table[0], *y = b->table[0];
     assert_int_equal(x->parts, y->parts);
@@ -166,7 +170,8 @@ static void the_bytes_do_not_depend_on_the_number_of_threads(void **state)
 static void a_table_without_rows_has_files_that_readers_take(void **state)
 {
     (void)state;
-    struct place p = open_place(1);
+    struct place p;
+    open_place(&p, 1);
     struct lk_manifest *m = finish(feed(&p, 0, 0));
     const struct lk_manifest_table *t = m->table[0];
     assert_int_equal(t->parts, 1);
@@ -181,7 +186,8 @@ static void a_table_without_rows_has_files_that_readers_take(void **state)
 static void a_table_that_is_given_up_leaves_no_file(void **state)
 {
     (void)state;
-    struct place p = open_place(2);
+    struct place p;
+    open_place(&p, 2);
     struct lk_error err = {0};
     struct lk_dir temporary = LK_DIR_CLOSED, parquet = LK_DIR_CLOSED;
     char **names = NULL;
