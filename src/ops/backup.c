@@ -45,6 +45,10 @@ static enum lk_status check_options(struct lk_backup_run *run, struct lk_error *
 static enum lk_status make_engine(struct lk_backup_run *run, struct lk_error *err)
 {
     const struct litekeep_backup_options *o = run->options;
+    if (o->memory != 0 && o->memory < LK_ENGINE_LEAST_MEMORY)
+        lk_backup_run_warn(run, NULL,
+                           "--memory: less than %u MiB do not suffice for one encoder; that much is used",
+                           LK_ENGINE_LEAST_MEMORY >> 20);
     const struct lk_engine_options options = {
         .jobs = o->jobs,
         .memory = o->memory,

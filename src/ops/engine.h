@@ -55,6 +55,9 @@ void lk_engine_free(struct lk_engine *e);
 
 const struct lk_engine_options *lk_engine_options(const struct lk_engine *e);
 unsigned lk_engine_jobs(const struct lk_engine *e);
+/* Bytes that one encoder needs: with less than that the engine takes it all the same. */
+#define LK_ENGINE_LEAST_MEMORY (100u << 20)
+
 /* Bytes of a database file in a second that this engine is expected to take, so that it can be told whether a
  * lock will last. */
 uint64_t lk_engine_read_rate(const struct lk_engine *e);
