@@ -193,44 +193,67 @@ static bool prepare_isal(struct lk_codec_context *c, int level)
     return true;
 }
 
-/* ISA-L's streaming call reads its inputs where they lie: head and body need not be side by side. */
+/* Hand ISA-L `in`; with `last` the member is finished. */
+static enum lk_status feed_isal(struct isal_zstream *z, struct lk_bytes in, bool last, struct lk_buffer *out,
+                                struct lk_error *err)
+{
+    const size_t piece_max = 1u << 30; /* its counts are 32 bits */
+    do {
+        const size_t piece = in.len < piece_max ? in.len : piece_max;
+        const bool end = last && piece == in.len;
+        z->next_in = (uint8_t *)(uintptr_t)in.ptr;
+        z->avail_in = (uint32_t)piece;
+        z->end_of_stream = end;
+        in = lk_bytes(piece == 0 ? in.ptr : in.ptr + piece, in.len - piece);
+        do {
+            /* Room for the common case at once; incompressible input takes a second turn. */
+            if (!lk_buffer_reserve(out, (z->avail_in / 16 * 15) + 4096))
+                return lk_fail_memory(err, "compressing with gzip");
+            const size_t room = out->cap - out->len < piece_max ? out->cap - out->len : piece_max;
+            z->next_out = out->data + out->len;
+            z->avail_out = (uint32_t)room;
+            const int rc = isal_deflate(z);
+            out->len += room - z->avail_out;
+            if (rc != COMP_OK)
+                return lk_fail(err, LK_FAILED, "cannot compress with gzip: ISA-L error %d", rc);
+        } while (end ? z->internal_state.state != ZSTATE_END : z->avail_in > 0);
+    } while (in.len > 0);
+    return LK_OK;
+}
+
+/* ISA-L's streaming call reads its inputs where they lie: head and body need not be side by side.
+ *
+ * Its AVX2 code (2.30, isal_deflate_icf_body_hash_hist_04) enters the third byte of a stream under a hash of
+ * the address of the stream's state: which matches are found then depends on where the allocator put that.
+ * The mistake is in what follows the very first byte, and is forgotten when a call ends there. So the first
+ * call gets what makes it do one byte: that, and the look-ahead it insists on. */
+#define ISAL_FIRST (ISAL_LOOK_AHEAD + 1)
+
 static enum lk_status compress_isal(struct lk_codec_context *c, int level, struct lk_bytes head,
                                     struct lk_bytes body, struct lk_buffer *out, struct lk_error *err)
 {
-    const size_t piece_max = 1u << 30; /* its counts are 32 bits */
     const size_t start = out->len;
+    uint8_t first[ISAL_FIRST];
+    const size_t from_head = head.len < sizeof first ? head.len : sizeof first;
+    const size_t from_body = sizeof first - from_head;
+    assert(body.len >= from_body);
     if (!prepare_isal(c, level))
         return lk_fail_memory(err, "compressing with gzip");
-    struct isal_zstream *z = c->isal;
-    struct lk_bytes parts[2] = {head, body};
-    for (int i = 0; i < 2; i++) {
-        bool last = false;
-        while (!last && (parts[i].len > 0 || i == 1)) {
-            const size_t piece = parts[i].len < piece_max ? parts[i].len : piece_max;
-            last = i == 1 && piece == parts[i].len;
-            z->next_in = (uint8_t *)(uintptr_t)parts[i].ptr;
-            z->avail_in = (uint32_t)piece;
-            z->end_of_stream = last;
-            parts[i] = lk_bytes(piece == 0 ? parts[i].ptr : parts[i].ptr + piece, parts[i].len - piece);
-            do {
-                /* Room for the common case at once; incompressible input takes a second turn. */
-                if (!lk_buffer_reserve(out, (z->avail_in / 16 * 15) + 4096)) {
-                    out->len = start;
-                    return lk_fail_memory(err, "compressing with gzip");
-                }
-                const size_t room = out->cap - out->len < piece_max ? out->cap - out->len : piece_max;
-                z->next_out = out->data + out->len;
-                z->avail_out = (uint32_t)room;
-                const int rc = isal_deflate(z);
-                out->len += room - z->avail_out;
-                if (rc != COMP_OK) {
-                    out->len = start;
-                    return lk_fail(err, LK_FAILED, "cannot compress with gzip: ISA-L error %d", rc);
-                }
-            } while (last ? z->internal_state.state != ZSTATE_END : z->avail_in > 0);
-        }
+    if (from_head > 0)
+        memcpy(first, head.ptr, from_head);
+    if (from_body > 0)
+        memcpy(first + from_head, body.ptr, from_body);
+    enum lk_status status = feed_isal(c->isal, lk_bytes(first, sizeof first), false, out, err);
+    if (status == LK_OK && head.len > from_head)
+        status = feed_isal(c->isal, lk_bytes(head.ptr + from_head, head.len - from_head), false, out, err);
+    if (status == LK_OK) {
+        const struct lk_bytes rest =
+            body.len > from_body ? lk_bytes(body.ptr + from_body, body.len - from_body) : lk_bytes("", 0);
+        status = feed_isal(c->isal, rest, true, out, err);
     }
-    return LK_OK;
+    if (status != LK_OK)
+        out->len = start;
+    return status;
 }
 #endif
 
@@ -300,7 +323,7 @@ enum lk_status lk_compress_joined(struct lk_codec_context *c, struct lk_codec_ch
         return LK_OK;
     }
 #ifdef LK_HAVE_ISAL
-    if (choice.codec == LK_CODEC_GZIP && level <= GZIP_LEVEL_ISAL)
+    if (choice.codec == LK_CODEC_GZIP && level <= GZIP_LEVEL_ISAL && head.len + body.len >= ISAL_FIRST)
         return compress_isal(c, level, head, body, out, err);
 #endif
     if (choice.codec == LK_CODEC_ZSTD)

@@ -10,8 +10,8 @@ enum lk_codec { LK_CODEC_NONE, LK_CODEC_SNAPPY, LK_CODEC_GZIP, LK_CODEC_ZSTD, LK
 
 struct lk_codec_choice {
     enum lk_codec codec;
-    int level; /* gzip 0 to 12 (0 to 2: ISA-L where built in, else libdeflate), zstd -7 to 19;
-                  LK_LEVEL_DEFAULT: 1 for both */
+    int level; /* gzip 0 to 12 (0 to 2: ISA-L where built in and for more than a few bytes, else libdeflate),
+                  zstd -7 to 19; LK_LEVEL_DEFAULT: 1 for both */
 };
 
 /* "zstd", "gzip:6", "none", ...: the spelling of the command line. False when it is none, or the level is out
