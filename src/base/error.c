@@ -1,3 +1,4 @@
+#define LK_ERROR_DEFINITIONS
 #include "base/error.h"
 
 #include "base/text.h"

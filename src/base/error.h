@@ -33,4 +33,12 @@ enum lk_status lk_fail_memory(struct lk_error *err, const char *what);
  * did not. Returns err->status. */
 enum lk_status lk_error_prefix(struct lk_error *err, const char *format, ...) LK_PRINTF(2, 3);
 
+#if defined __clang_analyzer__ && !defined LK_ERROR_DEFINITIONS
+/* The analyzer sees one file at a time: here it learns which status these return. */
+#define lk_fail(err, status, ...) ((void)(lk_fail)((err), (status), __VA_ARGS__), (status))
+#define lk_fail_errno(err, status, system, ...)                                                              \
+    ((void)(lk_fail_errno)((err), (status), (system), __VA_ARGS__), (status))
+#define lk_fail_memory(err, what) ((void)(lk_fail_memory)((err), (what)), LK_FAILED)
+#endif
+
 #endif

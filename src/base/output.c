@@ -108,7 +108,7 @@ static bool make_room(struct lk_output *o, size_t len)
     uint8_t *buffer = small ? lk_allocate(SMALL_SIZE) : lk_allocate_aligned(ALIGNMENT, BUFFER_SIZE);
     if (buffer == NULL)
         return false;
-    if (o->used > 0)
+    if (o->buffer != NULL)
         memcpy(buffer, o->buffer, o->used);
     lk_free(o->buffer);
     o->buffer = buffer;

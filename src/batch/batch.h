@@ -134,8 +134,9 @@ static inline struct lk_value lk_cursor_next(struct lk_cursor *cursor)
 {
     const struct lk_column *c = cursor->column;
     struct lk_value v = {.class = (enum lk_class)c->classes.data[cursor->row++]};
-    const uint8_t *from =
-        c->values[v.class].data == NULL ? NULL : c->values[v.class].data + cursor->at[v.class];
+    if (v.class == LK_NULL) /* they have no stream */
+        return v;
+    const uint8_t *from = c->values[v.class].data + cursor->at[v.class];
     switch (v.class) {
     case LK_NULL:
         break;

@@ -214,7 +214,10 @@ static void show_event(struct shown_run *r, const struct litekeep_event *e)
             lk_console_print(c, "%s  skipped: %s\n", near(r, e->path), e->message);
         break;
     case LITEKEEP_EVENT_PLANNED:
-        if (results)
+        /* A database that is new has no folder in the store yet. */
+        if (results && e->database == NULL)
+            lk_console_print(c, "%s  %s  %s\n", near(r, e->path), size, e->message);
+        else if (results)
             lk_console_print(c, "%s  %s  %s  %s  %s\n", near(r, e->path), size, lk_console_arrow(c),
                              e->database, e->message);
         break;

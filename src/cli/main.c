@@ -46,6 +46,9 @@ static void catch_signals(void)
     /* A reader that went away is a write error, found at the end, and no reason to leave a backup half done.
      */
     signal(SIGPIPE, SIG_IGN);
+    /* So is a file that would pass the limit on file sizes (ulimit -f): EFBIG instead of a death without a
+     * word. */
+    signal(SIGXFSZ, SIG_IGN);
 }
 
 static enum lk_status run(struct lk_console *console, const struct lk_arguments *args, struct lk_error *err)

@@ -259,6 +259,9 @@ enum lk_status litekeep_head(struct litekeep *lk, const char *what, const char *
         status = lk_manifest_table_plan(t, &h.schema, &h.plan, err);
     for (size_t i = 0; status == LK_OK && i < t->parts && (h.taken == NULL || h.taken->rows < h.limit); i++)
         status = read_part(&h, w.backup, &t->part[i], err);
+    if (status == LK_OK && (h.plan == NULL || h.taken == NULL))
+        status = lk_fail(err, LK_DAMAGED, "%s: the manifest names no columns or no files of table \"%s\"",
+                         w.backup->dir.path, table);
     if (status == LK_OK && (r = lk_allocate_zeroed(1, sizeof *r)) == NULL)
         status = lk_fail_memory(err, "showing rows");
     if (status == LK_OK)

@@ -57,7 +57,7 @@ struct lk_conversion {
 #define LK_DECIMAL_BYTES 256u /* of the longest decimal: 616 digits */
 
 /* How to convert a flat leaf. NULL when that can be done; else why not, a static text. */
-const char *lk_convert_choose(const struct lk_parquet_element *e, struct lk_conversion *out);
+const char *lk_convert_choose(const struct lk_parquet_element *e, struct lk_conversion *c);
 
 /* Are the decoded values of this conversion a batch's stream as they are? Then *class is theirs (text may
  * still turn out to be raw). */

@@ -33,7 +33,7 @@ static bool sizes_are_short(const char *created_by)
     unsigned minor = 0, patch = 0;
     if (strncmp(created_by, "parquet-mr", 10) != 0)
         return false;
-    if (sscanf(created_by, "parquet-mr version 1.%u.%u", &minor, &patch) != 2)
+    if (sscanf(created_by, "parquet-mr version 1.%4u.%4u", &minor, &patch) != 2)
         return true;
     return minor < 2 || (minor == 2 && patch < 9);
 }

@@ -430,6 +430,6 @@ enum lk_status lk_metadata_parse(struct lk_bytes footer, uint64_t offset, const 
         return lk_fail_memory(err, "reading a Parquet file's footer");
     if (p.r.problem != NULL)
         return lk_fail(err, LK_DAMAGED, "%s: the footer is damaged at offset %llu: %s", shown_name,
-                       (unsigned long long)(offset + lk_thrift_reader_offset(&p.r)), p.r.problem);
+                       (unsigned long long)offset + lk_thrift_reader_offset(&p.r), p.r.problem);
     return LK_OK;
 }

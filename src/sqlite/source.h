@@ -106,8 +106,8 @@ const struct lk_source_facts *lk_source_facts(const struct lk_source *s);
  * given back: call lk_source_restart or lk_source_close soon. Costs one clock reading. */
 bool lk_source_expired(const struct lk_source *s);
 
-/* Until when (lk_clock_monotonic) the lock may be held: whoever waits with the source open waits no longer, then restarts or closes it. 0:
- * no lock is held. */
+/* Until when (lk_clock_monotonic) the lock may be held: whoever waits with the source open waits no longer,
+ * then restarts or closes it. 0: no lock is held. */
 int64_t lk_source_deadline(const struct lk_source *s);
 
 /* After the last row was read: did the state hold still to the end? *restart: no; throw away what was read

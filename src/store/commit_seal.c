@@ -224,7 +224,8 @@ static enum lk_status append_event(const struct lk_backup_writer *w, const struc
                     put_count(e, "raw_bytes", m->total_raw_bytes) && put_count(e, "files", m->total_files) &&
                     put_count(e, "bytes", m->total_bytes) && put_count(e, "shared_bytes", m->shared_bytes) &&
                     put_count(e, "source_bytes", m->source.bytes) &&
-                    put_count(e, "warnings", m->warnings.count) && put_count(e, "left_out", m->left_out.count) &&
+                    put_count(e, "warnings", m->warnings.count) &&
+                    put_count(e, "left_out", m->left_out.count) &&
                     put_count(e, "rebuild_problems", m->rebuild_problems.count) && put_tags(e, &m->tags);
     const enum lk_status status = ok ? lk_journal_append(w->database, w->store->journal_mode, e, err)
                                      : lk_fail_memory(err, "writing the journal");

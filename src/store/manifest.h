@@ -128,7 +128,8 @@ struct lk_manifest {
     struct lk_manifest_file sqlite_copy;
     int64_t sqlite_verified_at; /* instant when sqlite_copy was last read back and compared; 0: never */
     struct lk_manifest_texts warnings;
-    struct lk_manifest_texts left_out; /* tables that were not asked for: a partial backup; none: it is whole */
+    struct lk_manifest_texts
+        left_out; /* tables that were not asked for: a partial backup; none: it is whole */
     struct lk_manifest_texts rebuild_problems; /* why the schema cannot be rebuilt here; not empty: restore
                                                   prefers the sqlite copy */
     uint64_t total_rows, total_raw_bytes;
