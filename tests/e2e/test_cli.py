@@ -197,3 +197,22 @@ def test_a_locale_of_any_kind_changes_no_byte(litekeep, awkward_folder, tmp_path
     outputs = [{str(p.relative_to(f)): p.read_bytes() for d in ("json", "parquet") for p in (f / d).rglob("*") if p.is_file()}
                for f in (litekeep.latest(store=tmp_path / f"s{n}") for n in range(4))]
     assert all(output == outputs[0] for output in outputs) and outputs[0]
+
+
+@pytest.mark.sanitized
+@pytest.mark.parametrize("lost", ["parts", "columns"])
+def test_a_manifest_that_says_too_little_of_a_table_is_no_crash(litekeep, tmp_path, lost):
+    path = tmp_path / "empty.db"
+    db = sqlite3.connect(path)
+    db.execute("CREATE TABLE t (a)")
+    db.close()
+    litekeep.backup(path)
+    manifest = litekeep.latest() / "manifest.json"
+    content = json.loads(manifest.read_bytes())
+    content["tables"][0][lost] = []
+    if lost == "columns":
+        del content["tables"][0][lost]
+    manifest.chmod(0o600)
+    manifest.write_text(json.dumps(content))
+    done = litekeep("show", "empty", "t", expect=(0, 3, 5))
+    assert done.status == 0 or done.err.strip(), "no reason is given"

@@ -341,7 +341,9 @@ def test_if_older_than_takes_no_backup_too_early(litekeep, small):
 def test_a_dry_run_writes_nothing(litekeep, small):
     litekeep.backup(small)
     before = {p: p.stat().st_mtime_ns for p in litekeep.store.rglob("*")}
-    litekeep.backup("--dry-run", small)
+    make_small(small.parent / "new.db")
+    planned = litekeep.backup("--dry-run", small.parent).out
+    assert "small.db" in planned and "new.db" in planned and "(null)" not in planned
     assert {p: p.stat().st_mtime_ns for p in litekeep.store.rglob("*")} == before
 
 

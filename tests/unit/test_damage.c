@@ -37,7 +37,9 @@ static void the_page_is_named_on_one_line_and_a_sound_table_has_nothing_to_say(v
     struct lk_buffer out = {0};
     assert_int_equal(sqlite3_open(in_scratch(&dir, "a.db"), &db), SQLITE_OK);
     lk_damage_describe(db, "torn \"t", INT64_C(60000000000), &out);
-    assert_non_null(strstr(lk_buffer_string(&out), "Page 11"));
+    /* "Page 11: ..." or "Tree 3 page 11: ...": versions of SQLite differ. */
+    if (strcasestr(lk_buffer_string(&out), "page 11") == NULL)
+        fail_msg("%s", lk_buffer_string(&out));
     assert_null(strchr(lk_buffer_string(&out), '\n'));
     assert_in_range(out.len, 1, 1300);
     lk_buffer_clear(&out);
