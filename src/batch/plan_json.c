@@ -13,8 +13,6 @@
 #include "base/json.h"
 #include "base/memory.h"
 
-static const char *const kind_names[] = {
-    [LK_TABLE_ORDINARY] = "table", [LK_TABLE_SHADOW] = "shadow", [LK_TABLE_INTERNAL] = "internal"};
 static const char *const type_names[] = {[LK_TYPE_INT64] = "INT64",
                                          [LK_TYPE_DOUBLE] = "DOUBLE",
                                          [LK_TYPE_STRING] = "STRING",
@@ -60,7 +58,7 @@ enum lk_status lk_plan_to_json(const struct lk_table_schema *t, const struct lk_
     json_t *root = json_object(), *columns = json_array();
     bool ok = lk_json_set(root, "version", json_integer(1));
     ok = ok && lk_json_set(root, "table", lk_json_text(lk_bytes_of(t->name)));
-    ok = ok && lk_json_set(root, "kind", json_string(kind_names[t->kind]));
+    ok = ok && lk_json_set(root, "kind", json_string(lk_table_kind_name(t->kind)));
     if (t->without_rowid)
         ok = ok && lk_json_set(root, "without_rowid", json_true());
     if (t->hidden_rowid)
@@ -155,15 +153,16 @@ enum lk_status lk_plan_from_json(struct lk_bytes json, struct lk_table_schema **
     struct lk_table_schema *schema = NULL;
     struct lk_plan *plan = NULL;
     char *name = NULL;
-    int kind = 0;
+    enum lk_table_kind table_kind = LK_TABLE_ORDINARY;
     json_error_t why;
     json_t *root =
         json_loadb((const char *)json.ptr, json.len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
     if (root == NULL && json_error_code(&why) == json_error_out_of_memory)
         return lk_fail_memory(err, "reading a column plan");
+    const char *kind = json_string_value(json_object_get(root, "kind"));
     const json_t *columns = json_object_get(root, "columns");
     if (json_integer_value(json_object_get(root, "version")) != 1 || !json_is_array(columns) ||
-        !find_name(kind_names, 3, json_object_get(root, "kind"), &kind) ||
+        kind == NULL || !lk_table_kind_parse(kind, &table_kind) ||
         !lk_json_text_get(json_object_get(root, "table"), &name)) {
         status = broken(err, "not the JSON object of a plan of version 1");
         goto out;
@@ -177,7 +176,7 @@ enum lk_status lk_plan_from_json(struct lk_bytes json, struct lk_table_schema **
         status = lk_fail_memory(err, "reading a column plan");
         goto out;
     }
-    schema->kind = (enum lk_table_kind)kind;
+    schema->kind = table_kind;
     schema->without_rowid = json_is_true(json_object_get(root, "without_rowid"));
     schema->hidden_rowid = json_is_true(json_object_get(root, "hidden_rowid"));
     *first_rowid = json_integer_value(json_object_get(root, "first_rowid"));

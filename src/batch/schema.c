@@ -99,6 +99,25 @@ bool lk_affinity_parse(const char *name, enum lk_affinity *out)
     return false;
 }
 
+static const char *const kind_names[] = {
+    [LK_TABLE_ORDINARY] = "table", [LK_TABLE_SHADOW] = "shadow", [LK_TABLE_INTERNAL] = "internal"};
+
+const char *lk_table_kind_name(enum lk_table_kind kind)
+{
+    return kind_names[kind];
+}
+
+bool lk_table_kind_parse(const char *name, enum lk_table_kind *out)
+{
+    for (size_t i = 0; i < sizeof kind_names / sizeof *kind_names; i++) {
+        if (strcmp(kind_names[i], name) == 0) {
+            *out = (enum lk_table_kind)i;
+            return true;
+        }
+    }
+    return false;
+}
+
 const char *lk_class_name(enum lk_class c)
 {
     static const char *const names[LK_CLASSES] = {"null", "integer", "real", "text", "blob", "rawtext"};

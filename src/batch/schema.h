@@ -66,6 +66,9 @@ struct lk_column_schema *lk_table_schema_add(struct lk_table_schema *t, const ch
 enum lk_affinity lk_affinity_of(const char *declared_type);
 const char *lk_affinity_name(enum lk_affinity a); /* "BLOB", "TEXT", "NUMERIC", "INTEGER", "REAL" */
 bool lk_affinity_parse(const char *name, enum lk_affinity *out);
+/* "table", "shadow", "internal": as manifests and plans spell it. */
+const char *lk_table_kind_name(enum lk_table_kind kind);
+bool lk_table_kind_parse(const char *name, enum lk_table_kind *out);
 const char *lk_class_name(enum lk_class c); /* "null", "integer", "real", "text", "blob", "rawtext" */
 
 #endif

@@ -31,7 +31,7 @@ struct database {
     char **stems; /* of structure->table */
     struct lk_manifest *manifest;
     unsigned formats;
-    uint64_t raw_bytes; /* read so far, for progress */
+    uint64_t raw_bytes; /* read so far, also by reads that had to start again: for progress */
 
     struct lk_table_backup *open[OPEN_TABLES]; /* a ring: the oldest at `first` */
     struct lk_manifest_table *open_entry[OPEN_TABLES];
@@ -338,7 +338,6 @@ static enum lk_status forget_all(struct database *d, struct lk_error *err)
     d->structure = NULL;
     lk_free(d->stems);
     d->stems = NULL;
-    d->raw_bytes = 0;
     if (status == LK_OK && d->manifest == NULL)
         return lk_fail_memory(err, "starting again");
     return status;

@@ -108,11 +108,6 @@ const struct lk_engine_options *lk_engine_options(const struct lk_engine *e)
     return &e->options;
 }
 
-unsigned lk_engine_jobs(const struct lk_engine *e)
-{
-    return e->jobs;
-}
-
 /* Measured on the yardstick with zstd:1 and gzip:1: about 150 MB/s an encoder, up to what one scanner reads;
  * levels above 3 are several times slower. Meant to be low rather than high: the price of a wrong guess is
  * reading twice. */

@@ -54,7 +54,6 @@ enum lk_status lk_engine_new(const struct lk_engine_options *options, struct lk_
 void lk_engine_free(struct lk_engine *e);
 
 const struct lk_engine_options *lk_engine_options(const struct lk_engine *e);
-unsigned lk_engine_jobs(const struct lk_engine *e);
 /* Bytes that one encoder needs: with less than that the engine takes it all the same. */
 #define LK_ENGINE_LEAST_MEMORY (100u << 20)
 

@@ -4,6 +4,9 @@
 
 #include "base/memory.h"
 
+/* By lk_structure.encoding. */
+static const char *const encodings[] = {"UTF-8", "UTF-8", "UTF-16le", "UTF-16be"};
+
 static bool set_string(char **to, const char *text)
 {
     *to = lk_copy_string(text);
@@ -31,7 +34,6 @@ static bool fill_schema(struct lk_manifest *m, const struct lk_structure *s)
 enum lk_status lk_manifest_fill(struct lk_manifest *m, const struct lk_manifest_facts *facts,
                                 struct lk_error *err)
 {
-    static const char *const encodings[] = {"UTF-8", "UTF-8", "UTF-16le", "UTF-16be"};
     const struct lk_source_facts *source = facts->source;
     const struct lk_structure *s = facts->structure;
     bool ok = set_string(&m->tool, "litekeep " LK_VERSION) &&
@@ -92,7 +94,6 @@ static bool is_hidden(const struct lk_schema_row *row, const struct lk_table_sch
 
 enum lk_status lk_schema_sql(const struct lk_structure *s, struct lk_buffer *out, struct lk_error *err)
 {
-    static const char *const encodings[] = {"UTF-8", "UTF-8", "UTF-16le", "UTF-16be"};
     size_t shadows;
     const struct lk_table_schema **shadow = pick_shadows(s, &shadows);
     if (shadow == NULL)

@@ -60,12 +60,10 @@ static const char *table_path(struct lk_arena *a, const char *path, size_t parts
 static enum lk_status fill_table(struct lk_arena *a, const struct lk_manifest_table *t,
                                  struct litekeep_table_info *out, struct lk_error *err)
 {
-    static const char *const kinds[] = {
-        [LK_TABLE_ORDINARY] = "table", [LK_TABLE_SHADOW] = "shadow", [LK_TABLE_INTERNAL] = "internal"};
     struct lk_table_schema *schema = NULL;
     struct lk_plan *plan = NULL;
     out->name = lk_arena_shown_string(a, t->name);
-    out->kind = kinds[t->kind];
+    out->kind = lk_table_kind_name(t->kind);
     out->rows = t->rows;
     out->raw_bytes = t->raw_bytes;
     out->parts = t->parts;

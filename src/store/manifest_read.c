@@ -173,18 +173,11 @@ static void get_columns(const struct lk_record *r, struct lk_manifest_table *t)
 
 static void get_kind(const struct lk_record *r, struct lk_manifest_table *t)
 {
-    static const char *const kinds[] = {
-        [LK_TABLE_ORDINARY] = "table", [LK_TABLE_SHADOW] = "shadow", [LK_TABLE_INTERNAL] = "internal"};
     char *kind = lk_record_text(r, "kind");
-    for (size_t i = 0; kind != NULL && i < sizeof kinds / sizeof *kinds; i++) {
-        if (strcmp(kind, kinds[i]) == 0) {
-            t->kind = (enum lk_table_kind)i;
-            lk_free(kind);
-            return;
-        }
-    }
+    const bool known = kind != NULL && lk_table_kind_parse(kind, &t->kind);
     lk_free(kind);
-    lk_record_fail(r, "kind", "is none of table, shadow, internal");
+    if (!known)
+        lk_record_fail(r, "kind", "is none of table, shadow, internal");
 }
 
 static void get_parts(const struct lk_record *r, struct lk_manifest_table *t)

@@ -194,12 +194,10 @@ static json_t *counts_to_json(const struct lk_manifest_table *t)
 
 static void emit_table(struct lk_buffer *out, const struct lk_manifest_table *t)
 {
-    static const char *const kinds[] = {
-        [LK_TABLE_ORDINARY] = "table", [LK_TABLE_SHADOW] = "shadow", [LK_TABLE_INTERNAL] = "internal"};
     struct put p = begin();
     put_text(&p, "name", t->name);
     put_text(&p, "stem", t->stem);
-    put(&p, "kind", json_string(kinds[t->kind]));
+    put(&p, "kind", json_string(lk_table_kind_name(t->kind)));
     put(&p, "without_rowid", json_boolean(t->without_rowid));
     put_count(&p, "rows", t->rows);
     put_count(&p, "raw_bytes", t->raw_bytes);
