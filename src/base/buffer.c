@@ -13,6 +13,12 @@ void lk_buffer_reset(struct lk_buffer *b)
     *b = (struct lk_buffer){0};
 }
 
+void lk_buffer_trim(struct lk_buffer *b, size_t bytes)
+{
+    if (b->cap > bytes)
+        lk_buffer_reset(b);
+}
+
 bool lk_buffer_grow(struct lk_buffer *b, size_t extra)
 {
     if (b->failed)

@@ -26,6 +26,9 @@ static inline void lk_buffer_clear(struct lk_buffer *b)
     b->failed = false;
 }
 
+/* Give the memory back, with the contents, if it is more than `bytes`: what was huge has passed through. */
+void lk_buffer_trim(struct lk_buffer *b, size_t bytes);
+
 /* Make room for `extra` more bytes; false (and b->failed) when memory is out. Grows by at least half:
  * amortised O(1). */
 bool lk_buffer_grow(struct lk_buffer *b, size_t extra);

@@ -12,9 +12,10 @@ static const struct lk_option globals[LK_GLOBALS] = {
                          .fallback =
                              "$LITEKEEP_STORE, else $XDG_DATA_HOME/litekeep, else ~/.local/share/litekeep",
                          .help = "the folder that holds the backups"},
-    [LK_GLOBAL_JSON] = {.name = "json",
-                        .kind = LK_OPTION_FLAG,
-                        .help = "print results as JSON: one document, or one line an event for backup"},
+    [LK_GLOBAL_JSON] =
+        {.name = "json",
+         .kind = LK_OPTION_FLAG,
+         .help = "print results as JSON: one document, or one line an event for backup and verify"},
     [LK_GLOBAL_QUIET] = {.name = "quiet",
                          .letter = 'q',
                          .kind = LK_OPTION_FLAG,
@@ -25,7 +26,8 @@ static const struct lk_option globals[LK_GLOBALS] = {
 };
 
 static const struct lk_command *const commands[] = {
-    &lk_cmd_scan, &lk_cmd_backup, &lk_cmd_list, &lk_cmd_show, &lk_cmd_adopt, &lk_cmd_help, &lk_cmd_version,
+    &lk_cmd_scan,    &lk_cmd_backup, &lk_cmd_list,  &lk_cmd_show,   
+    &lk_cmd_adopt, &lk_cmd_help, &lk_cmd_version,
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
 

@@ -1,6 +1,8 @@
 /* JSON: RFC 8259. */
 #include "jsonl/json_value.h"
 
+#include <math.h>
+
 #include "base/real.h"
 #include "base/text.h"
 
@@ -223,7 +225,8 @@ static const uint8_t *skip_fraction(const uint8_t *at)
 }
 
 struct number {
-    bool is_integer;
+    bool is_integer; /* of 64 bits */
+    bool is_long;    /* an integer of more */
     int64_t integer;
     const uint8_t *end;
 };
@@ -241,26 +244,56 @@ static bool scan_number(const uint8_t *at, struct number *n)
     if (count == 0 || (*first == '0' && count > 1))
         return false;
     if (*at == '.' || (*at | 0x20) == 'e') {
-        n->is_integer = false;
+        n->is_integer = n->is_long = false;
         n->end = skip_fraction(at);
         return n->end != NULL;
     }
     n->end = at;
     n->is_integer = count < 20 && magnitude <= (uint64_t)INT64_MAX + negative;
+    n->is_long = !n->is_integer;
     n->integer = (int64_t)(negative ? 0 - magnitude : magnitude);
     return true;
+}
+
+/* NaN, Infinity and -Infinity, which are no JSON but what Python's json and others write; their end, or NULL
+ * when it is none of them. */
+static const uint8_t *skip_special(const uint8_t *at)
+{
+    static const char infinity[] = "-Infinity";
+    if (*at == 'I' && memcmp(at, infinity + 1, sizeof infinity - 2) == 0)
+        return at + sizeof infinity - 2;
+    if (*at == '-' && memcmp(at, infinity, sizeof infinity - 1) == 0)
+        return at + sizeof infinity - 1;
+    return memcmp(at, "NaN", 3) == 0 ? at + 3 : NULL;
+}
+
+static const uint8_t *add_special(const uint8_t *at, struct lk_batch *b, struct lk_column *c)
+{
+    const uint8_t *end = skip_special(at);
+    if (end != NULL && *at == 'N')
+        lk_column_add_null(b, c);
+    else if (end != NULL)
+        lk_column_add_real(b, c, *at == '-' ? -HUGE_VAL : HUGE_VAL);
+    return end;
 }
 
 static const uint8_t *add_number(struct lk_json_parser *p, const uint8_t *at, struct lk_batch *b,
                                  struct lk_column *c)
 {
     struct number n;
-    if (!scan_number(at, &n))
-        return lk_json_value_fail(p, at, "there is a malformed number");
-    if (n.is_integer)
+    if (!scan_number(at, &n)) {
+        const uint8_t *end = add_special(at, b, c);
+        return end != NULL ? end : lk_json_value_fail(p, at, "there is a malformed number");
+    }
+    const size_t len = (size_t)(n.end - at);
+    if (n.is_integer) {
         lk_column_add_integer(b, c, n.integer);
-    else
-        lk_column_add_real(b, c, lk_real_parse((const char *)at, (size_t)(n.end - at)));
+    } else if (n.is_long) {
+        p->before = c->values[LK_TEXT].len;
+        lk_column_add_bytes(b, c, LK_TEXT, at, len);
+    } else {
+        lk_column_add_real(b, c, lk_real_parse((const char *)at, len));
+    }
     return n.end;
 }
 
@@ -280,12 +313,17 @@ static const uint8_t *skip_scalar(struct lk_json_parser *p, const uint8_t *at)
     struct number n;
     if (*at == '"')
         return skip_string(p, at + 1);
-    if (*at == '-' || is_digit(*at))
-        return scan_number(at, &n) ? n.end : lk_json_value_fail(p, at, "there is a malformed number");
+    if (*at == '-' || is_digit(*at)) {
+        const uint8_t *end = scan_number(at, &n) ? n.end : skip_special(at);
+        return end != NULL ? end : lk_json_value_fail(p, at, "there is a malformed number");
+    }
     if (memcmp(at, "null", 4) == 0 || memcmp(at, "true", 4) == 0)
         return at + 4;
     if (memcmp(at, "false", 5) == 0)
         return at + 5;
+    const uint8_t *end = skip_special(at);
+    if (end != NULL)
+        return end;
     return lk_json_value_fail(
         p, at, *at == '\n' ? "the line ends where a value should be" : "there is no JSON value here");
 }
@@ -436,6 +474,8 @@ const uint8_t *lk_json_value_add(struct lk_json_parser *p, const uint8_t *at, st
     const uint8_t *end = skip_scalar(p, at);
     if (end == NULL)
         return NULL;
+    if (*at == 'N' || *at == 'I')
+        return add_special(at, b, c);
     if (*at == 'n')
         lk_column_add_null(b, c);
     else

@@ -22,11 +22,10 @@ struct lk_json_parser {
 };
 
 /* Add the value at `at` to the column; its end, or NULL on failure, and then the column is as it was.
- * Numbers without a fraction or an exponent are integers, beyond 64 bits reals; true and false are 1 and 0;
- * {"$base64":"..."} and
- * {"$text_base64":"..."} are blobs and rawtext; other objects and arrays are text, byte for byte. A string
- * with half of a surrogate pair (\ud800), which UTF-8 cannot hold, is rawtext, the half being three bytes as
- * if it were a character. */
+ * Numbers without a fraction or an exponent are integers, beyond 64 bits text; true and false are 1 and 0;
+ * NaN, Infinity and -Infinity are NULL and infinite reals; {"$base64":"..."} and {"$text_base64":"..."} are
+ * blobs and rawtext; other objects and arrays are text, byte for byte. A string with half of a surrogate pair
+ * (\ud800), which UTF-8 cannot hold, is rawtext, the half being three bytes as if it were a character. */
 const uint8_t *lk_json_value_add(struct lk_json_parser *p, const uint8_t *at, struct lk_batch *b,
                                  struct lk_column *c);
 

@@ -2,10 +2,11 @@
 
 #include <assert.h>
 
+#include "base/keys.h"
 #include "base/memory.h"
 #include "base/text.h"
 
-#define NO_FIELD SIZE_MAX
+#define NO_FIELD LK_KEYS_NONE
 #define WIDE 32                      /* bytes compared at once */
 #define PATTERN_BYTES_MAX (4u << 20) /* longer patterns are not remembered */
 
@@ -35,6 +36,7 @@ struct lk_line_parser {
     size_t fields; /* one for each column, then one for the rowid when the plan has a key for it */
     struct pattern expected;
     struct pattern seen;     /* of the line that is being read in general */
+    struct lk_keys *keys;    /* the fields' names, by field */
     const uint8_t **values;  /* of that line, by field; NULL: none */
     const uint8_t *line;     /* its start */
     struct lk_buffer reason; /* composed reasons */
@@ -123,6 +125,15 @@ static void expect_own_spelling(struct lk_line_parser *l)
     pattern_add(p, offset, NO_FIELD);
 }
 
+static bool number_fields(struct lk_line_parser *l)
+{
+    l->keys = lk_keys_new();
+    for (size_t i = 0; l->keys != NULL && i < l->fields; i++)
+        if (lk_keys_add(l->keys, lk_bytes_of(field_name(l, i))) == LK_KEYS_NONE)
+            return false;
+    return l->keys != NULL;
+}
+
 enum lk_status lk_line_parser_new(const struct lk_table_schema *schema, const struct lk_plan *plan,
                                   struct lk_line_parser **out, struct lk_error *err)
 {
@@ -137,7 +148,7 @@ enum lk_status lk_line_parser_new(const struct lk_table_schema *schema, const st
     l->values = lk_allocate_zeroed(l->fields + 1, sizeof *l->values);
     if (l->values != NULL && pattern_init(&l->expected, l->fields) && pattern_init(&l->seen, l->fields)) {
         expect_own_spelling(l);
-        if (!l->expected.bytes.failed) {
+        if (number_fields(l) && !l->expected.bytes.failed) {
             *out = l;
             return LK_OK;
         }
@@ -154,6 +165,7 @@ void lk_line_parser_free(struct lk_line_parser *l)
     pattern_reset(&l->seen);
     lk_buffer_reset(&l->json.scratch);
     lk_buffer_reset(&l->reason);
+    lk_keys_free(l->keys);
     lk_free(l->values);
     lk_free(l);
 }
@@ -226,12 +238,9 @@ static const uint8_t *add_expected(struct lk_line_parser *l, const uint8_t *at, 
 
 static size_t find_field(const struct lk_line_parser *l, struct lk_bytes key, size_t likely)
 {
-    for (size_t i = 0; i < l->fields; i++) {
-        const size_t field = (likely + i) % l->fields;
-        if (lk_bytes_equal(key, lk_bytes_of(field_name(l, field))))
-            return field;
-    }
-    return NO_FIELD;
+    if (likely < l->fields && lk_bytes_equal(key, lk_keys_get(l->keys, likely)))
+        return likely;
+    return lk_keys_find(l->keys, key);
 }
 
 static const uint8_t *fail_unknown_key(struct lk_line_parser *l, const uint8_t *at)

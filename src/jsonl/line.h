@@ -8,9 +8,7 @@
 
 #include "batch/plan.h"
 #include "jsonl/json_value.h"
-
-/* How many bytes may be read behind the last line. */
-#define LK_LINE_SLACK 64
+#include "jsonl/window.h"
 
 struct lk_line_parser;
 

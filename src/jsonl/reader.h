@@ -14,10 +14,11 @@ struct lk_jsonl_reader;
  * key are numbered on from it.
  *
  * Values: writer.h's spellings give the same classes and bytes back. From other writers: integers beyond 64
- * bits become reals, true and false 1 and 0; the last of repeated keys wins, as in Python's json; objects and
- * arrays that are not our {"$..."} spellings are text, byte for byte; a string with half of a surrogate pair
- * is rawtext. What is not RFC 8259, or not UTF-8, is LK_DAMAGED; so is a line over 4 GiB. Blank lines are
- * skipped, a missing last \n is no error. Memory: 256 KiB, or what the longest line needs. */
+ * bits become text, their digits; true and false 1 and 0; NaN NULL; Infinity and -Infinity reals; the last of
+ * repeated keys wins, as in Python's json; objects and arrays that are not our {"$..."} spellings are text,
+ * byte for byte; a string with half of a surrogate pair is rawtext. Anything else that is not RFC 8259, or
+ * not UTF-8, is LK_DAMAGED; so is a line over 4 GiB. Blank lines are skipped, a missing last \n is no error.
+ * Memory: 256 KiB, or what the longest line needs. */
 enum lk_status lk_jsonl_reader_new(const struct lk_input *in, uint64_t offset, uint64_t end,
                                    enum lk_codec codec, const struct lk_table_schema *schema,
                                    const struct lk_plan *plan, int64_t first_rowid,

@@ -132,6 +132,7 @@ enum lk_status lk_decode_chunk(struct lk_decode_chunk_state *d, const struct lk_
         status = decode_page(d, &page, type, optional, budget, target, err);
         done += page.values;
     }
+    lk_page_reader_trim(d->pages);
     if (status != LK_OK)
         return lk_error_prefix(err, "page at offset %llu",
                                (unsigned long long)lk_page_reader_offset(d->pages));

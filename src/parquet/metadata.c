@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/buffer.h"
 #include "base/memory.h"
 #include "parquet/metadata_parse.h"
 
@@ -183,5 +182,6 @@ void lk_parquet_metadata_free(struct lk_parquet_metadata *m)
     lk_free(m->group);
     lk_free(m->created_by);
     lk_free(m->plan);
+    lk_buffer_reset(&m->bounds);
     lk_free(m);
 }

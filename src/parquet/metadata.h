@@ -3,6 +3,7 @@
 #ifndef LK_PARQUET_METADATA_H
 #define LK_PARQUET_METADATA_H
 
+#include "base/buffer.h"
 #include "base/input.h"
 #include "parquet/format.h"
 
@@ -28,7 +29,25 @@ struct lk_parquet_element {
 struct lk_parquet_leaf {
     char *path; /* names from below the root, joined by points */
     const struct lk_parquet_element *element;
-    bool nested; /* below a group, or repeated */
+    bool nested;  /* below a group, or repeated */
+    bool ordered; /* least and greatest values are by the order that the format defines for the type */
+};
+
+#define LK_PARQUET_BOUND_MAX 1024u /* bytes; longer ones are left out */
+
+/* The least or greatest value, PLAIN without a length: bytes of lk_parquet_metadata.bounds. */
+struct lk_parquet_bound {
+    bool known;
+    uint16_t len;
+    size_t at;
+};
+
+/* Statistics of a column of a row group: what the file claims. */
+struct lk_parquet_statistics {
+    bool nulls_known;
+    bool old; /* the bounds are those of the deprecated fields, whose order is signed for every type */
+    uint64_t nulls;
+    struct lk_parquet_bound least, greatest;
 };
 
 /* One column of one row group. Numbers are as the file says them, save that start and size are checked
@@ -41,6 +60,7 @@ struct lk_parquet_chunk {
     uint64_t size;       /* bytes of its pages with their headers */
     const char *problem; /* why it cannot be read; NULL: none found. A static text */
     bool damaged;        /* the problem is damage, not a feature that this reader has not */
+    struct lk_parquet_statistics statistics;
 };
 
 struct lk_parquet_group {
@@ -61,6 +81,7 @@ struct lk_parquet_metadata {
     struct lk_parquet_group *group;
     char *plan; /* value of the key "litekeep", plan_len bytes; NULL: none */
     size_t plan_len;
+    struct lk_buffer bounds;
 };
 
 /* Read and check the footer of `in`. No Parquet file, or a footer that is hurt, contradicts itself, or has

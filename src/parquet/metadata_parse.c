@@ -159,9 +159,64 @@ static void parse_element(struct parser *p, const struct lk_thrift_field *self)
     e->repetition = (enum lk_parquet_repetition)repetition;
 }
 
-static void parse_chunk_metadata(struct lk_thrift_reader *r, const struct lk_thrift_field *self,
+static void parse_bound(struct parser *p, const struct lk_thrift_field *f, struct lk_parquet_bound *b)
+{
+    if (f->type != LK_THRIFT_BINARY) {
+        lk_thrift_skip(&p->r, f);
+        return;
+    }
+    const struct lk_bytes value = lk_thrift_binary(&p->r, f);
+    if (p->r.problem != NULL || value.len > LK_PARQUET_BOUND_MAX)
+        return;
+    *b = (struct lk_parquet_bound){.known = true, .len = (uint16_t)value.len, .at = p->m->bounds.len};
+    lk_buffer_append(&p->m->bounds, value.ptr, value.len);
+    if (p->m->bounds.failed)
+        fail_memory(p);
+}
+
+/* Statistics are a hint: what is odd in them is left out, and the column is read all the same. */
+static void parse_statistics(struct parser *p, const struct lk_thrift_field *self,
+                             struct lk_parquet_statistics *s)
+{
+    struct lk_thrift_reader *r = &p->r;
+    struct lk_parquet_bound old_least = {0}, old_greatest = {0};
+    *s = (struct lk_parquet_statistics){0};
+    if (self->type != LK_THRIFT_STRUCT) {
+        lk_thrift_skip(r, self);
+        return;
+    }
+    if (!lk_thrift_enter(r, self))
+        return;
+    struct lk_thrift_field f = {0};
+    while (lk_thrift_next_field(r, &f)) {
+        if (f.id == 1) {
+            parse_bound(p, &f, &old_greatest);
+        } else if (f.id == 2) {
+            parse_bound(p, &f, &old_least);
+        } else if (f.id == 3 && f.type == LK_THRIFT_I64) {
+            const int64_t nulls = lk_thrift_i64(r, &f);
+            s->nulls_known = nulls >= 0;
+            s->nulls = nulls >= 0 ? (uint64_t)nulls : 0;
+        } else if (f.id == 5) {
+            parse_bound(p, &f, &s->greatest);
+        } else if (f.id == 6) {
+            parse_bound(p, &f, &s->least);
+        } else {
+            lk_thrift_skip(r, &f);
+        }
+    }
+    lk_thrift_leave(r);
+    if (!s->least.known && !s->greatest.known) {
+        s->old = old_least.known && old_greatest.known;
+        s->least = old_least;
+        s->greatest = old_greatest;
+    }
+}
+
+static void parse_chunk_metadata(struct parser *p, const struct lk_thrift_field *self,
                                  struct lk_parquet_chunk *c)
 {
+    struct lk_thrift_reader *r = &p->r;
     if (!lk_thrift_enter(r, self))
         return;
     int32_t type = -1, codec = -1;
@@ -188,6 +243,9 @@ static void parse_chunk_metadata(struct lk_thrift_reader *r, const struct lk_thr
         case 11:
             dictionary = lk_thrift_i64(r, &f);
             break;
+        case 12:
+            parse_statistics(p, &f, &c->statistics);
+            break;
         default:
             lk_thrift_skip(r, &f);
         }
@@ -205,9 +263,9 @@ static void parse_chunk_metadata(struct lk_thrift_reader *r, const struct lk_thr
     c->size = (uint64_t)size;
 }
 
-static void parse_chunk(struct lk_thrift_reader *r, const struct lk_thrift_field *self,
-                        struct lk_parquet_chunk *c)
+static void parse_chunk(struct parser *p, const struct lk_thrift_field *self, struct lk_parquet_chunk *c)
 {
+    struct lk_thrift_reader *r = &p->r;
     *c = (struct lk_parquet_chunk){0};
     if (!lk_thrift_enter(r, self))
         return;
@@ -221,7 +279,7 @@ static void parse_chunk(struct lk_thrift_reader *r, const struct lk_thrift_field
             break;
         case 3:
             found = true;
-            parse_chunk_metadata(r, &f, c);
+            parse_chunk_metadata(p, &f, c);
             break;
         case 8:
             lk_metadata_chunk_fails(c, false, "it is encrypted");
@@ -252,7 +310,7 @@ static void parse_chunks(struct parser *p, const struct lk_thrift_field *self, s
         return;
     }
     for (uint32_t i = 0; i < count && p->r.problem == NULL; i++)
-        parse_chunk(&p->r, &item, &g->chunk[i]);
+        parse_chunk(p, &item, &g->chunk[i]);
 }
 
 static void parse_group(struct parser *p, const struct lk_thrift_field *self)
@@ -371,6 +429,23 @@ static void find_leaves(struct parser *p)
             lk_thrift_reader_fail(&p->r, "its schema has fewer elements than it announces");
 }
 
+/* The orders of the columns' values, a union each: TypeDefinedOrder is the one that is understood. */
+static void parse_orders(struct parser *p, const struct lk_thrift_field *self)
+{
+    struct lk_thrift_reader *r = &p->r;
+    struct lk_thrift_field item;
+    const uint32_t count = lk_thrift_list(r, self, LK_THRIFT_STRUCT, &item);
+    for (uint32_t i = 0; i < count && lk_thrift_enter(r, &item); i++) {
+        struct lk_thrift_field f = {0};
+        while (lk_thrift_next_field(r, &f)) {
+            if (i < p->m->leaves)
+                p->m->leaf[i].ordered = f.id == 1;
+            lk_thrift_skip(r, &f);
+        }
+        lk_thrift_leave(r);
+    }
+}
+
 static void parse_file(struct parser *p)
 {
     struct lk_thrift_reader *r = &p->r;
@@ -406,6 +481,9 @@ static void parse_file(struct parser *p)
         case 6:
             lk_free(p->m->created_by);
             p->m->created_by = copy_text(p, lk_thrift_binary(r, &f));
+            break;
+        case 7:
+            parse_orders(p, &f);
             break;
         default: /* 8, encryption_algorithm: only some columns are encrypted, and their chunks say so */
             lk_thrift_skip(r, &f);

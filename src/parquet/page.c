@@ -15,6 +15,7 @@
 #define PROOF_RATIO 64u
 #define HUGE_PAGE (8u << 20) /* of litekeep's pages only those of one huge value are larger */
 #define STEP_SIZE (128u << 10)
+#define KEPT_BYTES (24u << 20) /* of memory, from page to page */
 
 struct header {
     int32_t type;
@@ -79,6 +80,22 @@ void lk_page_reader_start(struct lk_page_reader *r, const struct lk_input *in,
     r->end = chunk->start + chunk->size;
     r->at = 0;
     lk_buffer_clear(&r->window);
+}
+
+/* The window, unless it has bytes that are still to come. */
+static void trim_window(struct lk_page_reader *r)
+{
+    if (r->at < r->window.len)
+        return;
+    lk_buffer_trim(&r->window, KEPT_BYTES);
+    lk_buffer_clear(&r->window);
+    r->at = 0;
+}
+
+void lk_page_reader_trim(struct lk_page_reader *r)
+{
+    lk_buffer_trim(&r->unpacked, KEPT_BYTES);
+    trim_window(r);
 }
 
 uint64_t lk_page_reader_offset(const struct lk_page_reader *r)
@@ -380,5 +397,8 @@ enum lk_status lk_page_reader_next(struct lk_page_reader *r, struct lk_parquet_b
     else
         status = unpack(r, budget, packed, (size_t)h.uncompressed - levels, &page->body, err);
     r->at += packed.len;
+    /* A huge page is in memory once: packed, unpacked, or as values. */
+    if (status == LK_OK && page->body.ptr == r->unpacked.data && levels == 0)
+        trim_window(r);
     return status;
 }

@@ -39,6 +39,8 @@ void lk_page_reader_start(struct lk_page_reader *r, const struct lk_input *in,
                           const struct lk_parquet_chunk *chunk);
 /* The file offset of the page that was read last, or that could not be read. */
 uint64_t lk_page_reader_offset(const struct lk_page_reader *r);
+/* The page that was read last is not needed any more: memory that a huge value took is given back. */
+void lk_page_reader_trim(struct lk_page_reader *r);
 /* The next page. LK_DAMAGED when the chunk's bytes are spent, a header, size or checksum is wrong, or
  * decompressing fails; LK_UNREADABLE for a codec that is not supported. Errors name neither file nor column.
  */

@@ -3,9 +3,11 @@
 #include <assert.h>
 
 #include "base/memory.h"
+#include "batch/unique.h"
 #include "parquet/assemble.h"
 #include "parquet/convert.h"
 #include "parquet/decode_chunk.h"
+#include "parquet/statistics.h"
 
 struct lk_parquet_reader {
     const struct lk_input *in;
@@ -27,6 +29,8 @@ struct lk_parquet_decoder {
     struct lk_buffer values;  /* of a column that is merged or converted */
     struct lk_buffer flags;
 };
+
+#define KEPT_BYTES (24u << 20) /* of memory, from row group to row group */
 
 /* One row group being read. */
 struct reading {
@@ -138,7 +142,8 @@ static enum lk_status open_foreign(struct lk_parquet_reader *r, struct lk_error 
     r->conversion = lk_allocate_zeroed(m->leaves + 1, sizeof *r->conversion);
     r->problem = lk_allocate_zeroed(m->leaves + 1, sizeof *r->problem);
     r->schema = name == NULL ? NULL : lk_table_schema_new(name);
-    if (r->conversion == NULL || r->problem == NULL || r->schema == NULL) {
+    struct lk_unique_column *column = lk_allocate_zeroed(m->leaves + 1, sizeof *column);
+    if (r->conversion == NULL || r->problem == NULL || r->schema == NULL || column == NULL) {
         status = lk_fail_memory(err, "opening a Parquet file");
         goto out;
     }
@@ -150,13 +155,13 @@ static enum lk_status open_foreign(struct lk_parquet_reader *r, struct lk_error 
             r->problem[i] = "it is nested (a list, a map or a struct), which is not supported";
         else
             r->problem[i] = lk_convert_choose(leaf->element, &r->conversion[i]);
-        const char *declared = r->problem[i] == NULL ? r->conversion[i].declared_type : "";
-        if (lk_table_schema_add(r->schema, leaf->path, declared) == NULL) {
-            status = lk_fail_memory(err, "opening a Parquet file");
-            goto out;
-        }
+        column[i] = (struct lk_unique_column){lk_bytes_of(leaf->path),
+                                              r->problem[i] == NULL ? r->conversion[i].declared_type : ""};
     }
+    if (!lk_unique_columns(r->schema, column, m->leaves))
+        status = lk_fail_memory(err, "opening a Parquet file");
 out:
+    lk_free(column);
     lk_free(name);
     return status;
 }
@@ -201,6 +206,12 @@ const struct lk_table_schema *lk_parquet_reader_schema(const struct lk_parquet_r
 const struct lk_plan *lk_parquet_reader_plan(const struct lk_parquet_reader *r)
 {
     return r->plan;
+}
+
+const char *lk_parquet_reader_problem(const struct lk_parquet_reader *r, size_t column)
+{
+    assert(column < r->schema->columns);
+    return r->problem == NULL ? NULL : r->problem[column];
 }
 
 uint64_t lk_parquet_reader_rows(const struct lk_parquet_reader *r)
@@ -447,6 +458,17 @@ static void complete(struct lk_batch *b, uint32_t rows)
     }
 }
 
+/* What huge values took is given back. */
+static void trim(struct lk_parquet_decoder *d)
+{
+    if (d->chunk.dictionary.values.cap > KEPT_BYTES)
+        lk_decode_dictionary_reset(&d->chunk.dictionary);
+    lk_buffer_trim(&d->chunk.scratch, KEPT_BYTES);
+    lk_buffer_trim(&d->classes, KEPT_BYTES);
+    lk_buffer_trim(&d->values, KEPT_BYTES);
+    lk_buffer_trim(&d->flags, KEPT_BYTES);
+}
+
 enum lk_status lk_parquet_read_row_group(const struct lk_parquet_reader *r, struct lk_parquet_decoder *d,
                                          size_t row_group, const bool *wanted, struct lk_batch *batch,
                                          struct lk_error *err)
@@ -474,6 +496,7 @@ enum lk_status lk_parquet_read_row_group(const struct lk_parquet_reader *r, stru
         else
             status = read_foreign_column(&g, i, batch, to, err);
     }
+    trim(d);
     if (status == LK_OK)
         status = lk_batch_check(batch, err);
     if (status != LK_OK) {
@@ -482,4 +505,68 @@ enum lk_status lk_parquet_read_row_group(const struct lk_parquet_reader *r, stru
     }
     complete(batch, g.rows);
     return LK_OK;
+}
+
+/* Rowids that are numbered on. */
+static void number_rowids(const struct lk_parquet_reader *r, size_t row_group, struct lk_parquet_range *out)
+{
+    const struct lk_parquet_group *g = &r->metadata->group[row_group];
+    const uint64_t first = (uint64_t)r->first_rowid + g->first_row;
+    out->numbers = true;
+    out->text = g->rows == 0;
+    if (g->rows == 0)
+        return;
+    out->least = (struct lk_value){.class = LK_INTEGER, .integer = (int64_t)first};
+    out->greatest = (struct lk_value){.class = LK_INTEGER, .integer = (int64_t)(first + g->rows - 1)};
+}
+
+/* The leaves [first, end) are one table column: at most one of them may have values. */
+static bool find_range(const struct lk_parquet_reader *r, size_t row_group, size_t first, size_t end,
+                       struct lk_parquet_range *out)
+{
+    bool found = false;
+    for (size_t leaf = first; leaf < end; leaf++) {
+        const struct lk_file_column *f = r->plan == NULL ? NULL : &r->file_column[leaf];
+        struct lk_value least, greatest;
+        struct lk_conversion c;
+        if (f != NULL && f->role == LK_ROLE_IS_INT)
+            continue;
+        if (lk_convert_choose(r->metadata->leaf[leaf].element, &c) != NULL)
+            return false;
+        switch (lk_statistics_range(r->metadata, row_group, leaf, &c, &least, &greatest)) {
+        case LK_STATISTICS_ALL_NULL:
+            break;
+        case LK_STATISTICS_RANGE:
+            /* The order of raw text is that of the database's encoding. */
+            if (found || (f != NULL && f->role == LK_ROLE_EXCEPTION && f->class == LK_RAWTEXT))
+                return false;
+            found = true;
+            out->least = least;
+            out->greatest = greatest;
+            break;
+        case LK_STATISTICS_NONE:
+            return false;
+        }
+    }
+    out->text = !found || out->least.class == LK_TEXT;
+    out->numbers = !found || out->least.class != LK_TEXT;
+    return true;
+}
+
+bool lk_parquet_reader_range(const struct lk_parquet_reader *r, size_t row_group, size_t column,
+                             struct lk_parquet_range *out)
+{
+    assert(row_group < r->metadata->groups && (column == LK_ROWS_ROWID || column < r->schema->columns));
+    *out = (struct lk_parquet_range){0};
+    if (column == LK_ROWS_ROWID) {
+        if (!r->schema->hidden_rowid)
+            return false;
+        if (r->plan != NULL && r->plan->rowid_name != NULL)
+            return find_range(r, row_group, 0, 1, out);
+        number_rowids(r, row_group, out);
+        return true;
+    }
+    if (r->plan == NULL)
+        return find_range(r, row_group, column, column + 1, out);
+    return find_range(r, row_group, r->first_file_column[column], r->first_file_column[column + 1], out);
 }

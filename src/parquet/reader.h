@@ -7,6 +7,7 @@
 
 #include "base/input.h"
 #include "batch/plan.h"
+#include "batch/rows.h"
 
 struct lk_parquet_reader;
 
@@ -15,8 +16,9 @@ struct lk_parquet_reader;
  *
  * A file of litekeep carries its plan, which must fit its columns, or the file is LK_DAMAGED. For another
  * writer's file one table column is made for each leaf, nested ones included (named by their path, as
- * "a.list.element"; never readable), with values and declared types as parquet/convert.h has them; the table
- * is called as the file without ".parquet", and its rows have hidden rowids 1, 2, ... n. */
+ * "a.list.element"; never readable), with names that differ by more than case (batch/unique.h), and with
+ * values and declared types as parquet/convert.h has them; the table is called as the file without
+ * ".parquet", and its rows have hidden rowids 1, 2, ... n. */
 enum lk_status lk_parquet_reader_open(const struct lk_input *in, struct lk_parquet_reader **out,
                                       struct lk_error *err) LK_CHECKED;
 void lk_parquet_reader_free(struct lk_parquet_reader *r);
@@ -25,9 +27,25 @@ void lk_parquet_reader_free(struct lk_parquet_reader *r);
 const struct lk_table_schema *lk_parquet_reader_schema(const struct lk_parquet_reader *r);
 /* NULL: another writer's file. */
 const struct lk_plan *lk_parquet_reader_plan(const struct lk_parquet_reader *r);
+/* Why a table column cannot be read; NULL: it can, as far as is known without reading it. Static. */
+const char *lk_parquet_reader_problem(const struct lk_parquet_reader *r, size_t column);
 uint64_t lk_parquet_reader_rows(const struct lk_parquet_reader *r);
 size_t lk_parquet_reader_row_groups(const struct lk_parquet_reader *r);
 uint64_t lk_parquet_reader_row_group_rows(const struct lk_parquet_reader *r, size_t row_group);
+
+/* What the footer says of one table column (or LK_ROWS_ROWID: the hidden rowids) in one row group. */
+struct lk_parquet_range {
+    bool numbers; /* all values are numbers or NULL, between the two below, which are integers or reals */
+    bool
+        text; /* all values are text or NULL; between the two by their bytes, which may be shortened bounds */
+    struct lk_value least, greatest; /* bytes are borrowed from the reader */
+};
+/* False: nothing can be said (no statistics; values of more than one file column, so of two classes that are
+ * not merged, or of another kind; an order that is not SQLite's). A column of which all values are NULL has
+ * numbers and text both set and no bounds (LK_NULL). Bytes that are no UTF-8 count as text here, as they do
+ * when SQLite compares them. */
+bool lk_parquet_reader_range(const struct lk_parquet_reader *r, size_t row_group, size_t column,
+                             struct lk_parquet_range *out);
 
 /* What a thread keeps between reads. */
 struct lk_parquet_decoder;

@@ -50,6 +50,14 @@ static inline void build_page(struct lk_buffer *out, struct build_page p, const 
     lk_buffer_append(out, body, len);
 }
 
+/* Statistics of a chunk; bytes of length 0 and ptr NULL are left out. */
+struct build_statistics {
+    struct lk_bytes least, greatest;         /* min_value, max_value */
+    struct lk_bytes old_least, old_greatest; /* min, max */
+    int64_t nulls;                           /* -1: left out */
+    int32_t order;                           /* field of ColumnOrder; 0: the file has no column_orders */
+};
+
 /* A file of one row group and one column "c", whose pages stand at offset 4. */
 struct build_footer {
     enum lk_parquet_type type;
@@ -68,7 +76,14 @@ struct build_footer {
     int32_t children; /* what the root says */
     bool file_path;
     bool encrypted;
+    const struct build_statistics *statistics; /* NULL: none */
 };
+
+static inline void build_bound(struct lk_thrift_writer *w, int16_t id, struct lk_bytes value)
+{
+    if (value.ptr != NULL)
+        lk_thrift_writer_binary(w, id, value);
+}
 
 static inline void build_chunk(struct lk_thrift_writer *w, const struct build_footer *f)
 {
@@ -89,6 +104,16 @@ static inline void build_chunk(struct lk_thrift_writer *w, const struct build_fo
     lk_thrift_writer_i64(w, 9, f->data_offset);
     if (f->dictionary_offset != 0)
         lk_thrift_writer_i64(w, 11, f->dictionary_offset);
+    if (f->statistics != NULL) {
+        lk_thrift_writer_struct(w, 12);
+        build_bound(w, 1, f->statistics->old_greatest);
+        build_bound(w, 2, f->statistics->old_least);
+        if (f->statistics->nulls >= 0)
+            lk_thrift_writer_i64(w, 3, f->statistics->nulls);
+        build_bound(w, 5, f->statistics->greatest);
+        build_bound(w, 6, f->statistics->least);
+        lk_thrift_writer_end(w);
+    }
     lk_thrift_writer_end(w);
     if (f->encrypted) {
         lk_thrift_writer_struct(w, 8);
@@ -127,6 +152,15 @@ static inline void build_footer(struct lk_buffer *out, const struct build_footer
     lk_thrift_writer_i64(&w, 2, 0);
     lk_thrift_writer_i64(&w, 3, f->group_rows);
     lk_thrift_writer_end(&w);
+    if (f->statistics != NULL && f->statistics->order != 0) {
+        lk_thrift_writer_list(&w, 7, LK_THRIFT_STRUCT, (size_t)f->leaves);
+        for (int32_t i = 0; i < f->leaves; i++) {
+            lk_thrift_writer_element_struct(&w);
+            lk_thrift_writer_struct(&w, (int16_t)f->statistics->order);
+            lk_thrift_writer_end(&w);
+            lk_thrift_writer_end(&w);
+        }
+    }
     lk_thrift_writer_end(&w);
     uint8_t len[4];
     lk_put_u32(len, (uint32_t)(out->len - start));

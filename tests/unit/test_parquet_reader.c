@@ -334,6 +334,131 @@ static void an_unwanted_column_comes_back_as_nulls(void **state)
     file_free(&f);
 }
 
+static struct file file_of_exception(bool both);
+
+/* -1, 0 or 1; both are numbers, exact as doubles, or both are text. */
+static int compare_values(const struct lk_value *a, const struct lk_value *b)
+{
+    if (a->class >= LK_TEXT) {
+        const size_t len = a->bytes.len < b->bytes.len ? a->bytes.len : b->bytes.len;
+        const int c = len == 0 ? 0 : memcmp(a->bytes.ptr, b->bytes.ptr, len);
+        return c != 0 ? c : (a->bytes.len > b->bytes.len) - (a->bytes.len < b->bytes.len);
+    }
+    const double x = a->class == LK_INTEGER ? (double)a->integer : a->real;
+    const double y = b->class == LK_INTEGER ? (double)b->integer : b->real;
+    return (x > y) - (x < y);
+}
+
+static void assert_values_in_range(const struct lk_column *c, uint32_t rows,
+                                   const struct lk_parquet_range *range)
+{
+    struct lk_cursor cursor = lk_cursor_at_start(c);
+    for (uint32_t row = 0; row < rows; row++) {
+        const struct lk_value v = lk_cursor_next(&cursor);
+        if (v.class == LK_NULL)
+            continue;
+        const bool number = v.class == LK_INTEGER || v.class == LK_REAL;
+        assert_true(number ? range->numbers && !range->text : range->text && !range->numbers);
+        assert_int_equal(number || v.class == LK_TEXT, 1);
+        assert_true(compare_values(&range->least, &v) <= 0 && compare_values(&v, &range->greatest) <= 0);
+    }
+}
+
+static void the_footer_says_between_which_values_a_column_lies(void **state)
+{
+    (void)state;
+    struct file f = file_of_everything();
+    struct opened o;
+    struct lk_parquet_range range;
+    file_write(&f, LK_CODEC_ZSTD);
+    assert_int_equal(open_file(&o, lk_buffer_bytes(&f.bytes)), LK_OK);
+    for (size_t g = 0; g < f.batches; g++) {
+        const struct lk_batch *b = f.batch[g];
+        for (size_t i = 0; i < b->columns; i++) {
+            if (lk_parquet_reader_range(o.reader, g, i, &range))
+                assert_values_in_range(&b->column[i], b->rows, &range);
+            else
+                assert_int_equal(i, 0); /* the column of all classes */
+        }
+        assert_true(lk_parquet_reader_range(o.reader, g, LK_ROWS_ROWID, &range));
+        assert_true(range.numbers && !range.text);
+        assert_int_equal(range.least.integer, lk_batch_rowid(b, 0));
+        assert_int_equal(range.greatest.integer, lk_batch_rowid(b, b->rows - 1));
+    }
+    assert_true(lk_parquet_reader_range(o.reader, 0, 1, &range));
+    assert_int_equal(range.least.class, LK_INTEGER);
+    assert_int_equal(range.least.integer, -5);
+    assert_int_equal(range.greatest.integer, 4999 * 3 - 5);
+    assert_true(lk_parquet_reader_range(o.reader, 0, 3, &range));
+    assert_int_equal(range.greatest.class, LK_REAL);
+    assert_true(range.greatest.real == 4999.5 || range.greatest.real == 4999);
+    /* Nothing but NULLs: of every kind. */
+    assert_true(lk_parquet_reader_range(o.reader, 0, 5, &range));
+    assert_true(range.numbers && range.text);
+    assert_int_equal(range.least.class, LK_NULL);
+    close_file(&o);
+    file_free(&f);
+}
+
+static void the_range_of_rowids_without_a_column_is_where_they_are_numbered(void **state)
+{
+    (void)state;
+    struct file f = file_new(true);
+    struct opened o;
+    struct lk_parquet_range range;
+    file_column(&f, "a", "TEXT");
+    for (int64_t n = 0; n < 2; n++) {
+        struct lk_batch *b = file_batch(&f);
+        for (int64_t i = 1; i <= 10; i++) {
+            lk_column_add_bytes(b, &b->column[0], LK_TEXT, "x", 1);
+            lk_batch_end_row(b, n * 10 + i);
+        }
+    }
+    file_plan(&f, 41);
+    file_write(&f, LK_CODEC_NONE);
+    assert_int_equal(open_file(&o, lk_buffer_bytes(&f.bytes)), LK_OK);
+    assert_true(lk_parquet_reader_range(o.reader, 1, LK_ROWS_ROWID, &range));
+    assert_int_equal(range.least.integer, 51);
+    assert_int_equal(range.greatest.integer, 60);
+    close_file(&o);
+    file_free(&f);
+}
+
+static void the_bounds_of_long_text_are_cut_and_still_bounds(void **state)
+{
+    (void)state;
+    struct file f = file_new(false);
+    struct opened o;
+    struct lk_parquet_range range;
+    char text[100];
+    memset(text, 'x', sizeof text);
+    file_column(&f, "a", "TEXT");
+    struct lk_batch *b = file_batch(&f);
+    lk_column_add_bytes(b, &b->column[0], LK_TEXT, text, sizeof text);
+    lk_batch_end_row(b, 0);
+    file_plan(&f, 0);
+    file_write(&f, LK_CODEC_NONE);
+    assert_int_equal(open_file(&o, lk_buffer_bytes(&f.bytes)), LK_OK);
+    assert_true(lk_parquet_reader_range(o.reader, 0, 0, &range));
+    assert_true(range.least.bytes.len < sizeof text && range.greatest.bytes.len < sizeof text);
+    assert_values_in_range(&b->column[0], 1, &range);
+    assert_false(lk_parquet_reader_range(o.reader, 0, LK_ROWS_ROWID, &range));
+    close_file(&o);
+    file_free(&f);
+}
+
+static void a_column_with_values_in_its_exception_column_has_no_range(void **state)
+{
+    (void)state;
+    struct file f = file_of_exception(false);
+    struct opened o;
+    struct lk_parquet_range range;
+    assert_int_equal(open_file(&o, lk_buffer_bytes(&f.bytes)), LK_OK);
+    assert_false(lk_parquet_reader_range(o.reader, 0, 0, &range));
+    close_file(&o);
+    file_free(&f);
+}
+
 static void a_flipped_bit_in_any_page_is_damage(void **state)
 {
     (void)state;
@@ -618,6 +743,10 @@ int main(void)
         cmocka_unit_test(an_empty_table_has_a_schema_and_no_row_groups),
         cmocka_unit_test(rowids_without_a_column_are_numbered_on_from_the_first),
         cmocka_unit_test(an_unwanted_column_comes_back_as_nulls),
+        cmocka_unit_test(the_footer_says_between_which_values_a_column_lies),
+        cmocka_unit_test(the_range_of_rowids_without_a_column_is_where_they_are_numbered),
+        cmocka_unit_test(the_bounds_of_long_text_are_cut_and_still_bounds),
+        cmocka_unit_test(a_column_with_values_in_its_exception_column_has_no_range),
         cmocka_unit_test(a_flipped_bit_in_any_page_is_damage),
         cmocka_unit_test(a_file_cut_anywhere_is_damage),
         cmocka_unit_test(a_row_with_two_values_is_damage),
