@@ -68,6 +68,7 @@ enum litekeep_event_type {
     LITEKEEP_EVENT_PLANNED, /* path, database, source_bytes, message: what dry_run would back up, and how */
     LITEKEEP_EVENT_DONE, /* path, database, id, tables, rows, source_bytes, stored_bytes, duration, verified
                           */
+    LITEKEEP_EVENT_CHECKED, /* verify: database, id, tables, rows, stored_bytes, duration, status */
 };
 
 /* One event. Strings are shown text, borrowed for the call, NULL where the type does not name them. */
@@ -206,8 +207,10 @@ struct litekeep_backup_info {
     int64_t started, finished;
     uint64_t tables, rows;
     uint64_t source_bytes, stored_bytes;
-    bool verified; /* read back and compared when it was taken */
-    bool legacy;   /* written by the Python script that litekeep grew out of: no manifest, counts unknown */
+    bool verified;   /* read back and compared when it was taken */
+    int64_t checked; /* when `verify` last looked at all of it; 0: never */
+    bool damaged;    /* what it found: damage */
+    bool legacy;     /* written by the Python script that litekeep grew out of: no manifest, counts unknown */
     const char *problem;     /* its manifest cannot be read: why; else NULL */
     const char *const *tags; /* NULL-terminated */
 };
@@ -243,6 +246,8 @@ struct litekeep_column_info {
 struct litekeep_table_info {
     const char *name; /* shown */
     const char *kind; /* "table", "shadow", "internal" */
+    bool counted; /* false: rows and columns are not known without reading the table whole (a backup of the
+                     original script with JSON alone), or its Parquet cannot be read (a warning says so) */
     uint64_t rows, raw_bytes;
     uint64_t parts;
     uint64_t parquet_bytes, json_bytes; /* 0 when the format is absent */
@@ -289,6 +294,196 @@ struct litekeep_rows {
 enum lk_status litekeep_head(struct litekeep *lk, const char *what, const char *table, uint64_t limit,
                              struct litekeep_rows **out, struct lk_error *err);
 void litekeep_rows_free(struct litekeep_rows *rows);
+
+/* ---- query: SQL on backups, without restoring them
+ * ------------------------------------------------------------------------ */
+
+struct litekeep_value {
+    enum {
+        LITEKEEP_NULL,
+        LITEKEEP_INTEGER,
+        LITEKEEP_REAL,
+        LITEKEEP_TEXT,
+        LITEKEEP_BLOB,
+        LITEKEEP_RAWTEXT /* text that is not valid UTF-8 */
+    } class;
+    int64_t integer;
+    double real;
+    const void *ptr; /* TEXT, BLOB, RAWTEXT: len bytes, as they are; borrowed for the call */
+    size_t len;
+};
+
+/* Text that grows; {0} is empty. After an append ptr is NUL-terminated, unless `failed`: memory is out. */
+struct litekeep_text {
+    char *ptr;
+    size_t len, cap;
+    bool failed;
+};
+void litekeep_text_free(struct litekeep_text *text); /* it is {0} again */
+
+enum litekeep_spelling {
+    LITEKEEP_SPELL_JSON,  /* as in the JSON lines: 1.0, 9e999, {"$base64":"..."}, {"$text_base64":"..."} */
+    LITEKEEP_SPELL_PLAIN, /* numbers as in JSON, text as it is, blobs and rawtext x'00ff', NULL nothing */
+    LITEKEEP_SPELL_SHOWN  /* the same, text escaped so that a terminal can show it */
+};
+/* Append a value. */
+void litekeep_spell(const struct litekeep_value *value, enum litekeep_spelling spelling,
+                    struct litekeep_text *to);
+
+struct litekeep_query_options {
+    const char *what;          /* DB[@WHEN]: its tables and views are there by their own names */
+    const char *sql;           /* one statement that reads */
+    const char *const *attach; /* "old=DB@WHEN": the tables of another backup, as old.posts */
+    uint64_t limit;            /* rows at most; 0: all */
+    int64_t timeout;           /* ns; 0: none. Then LK_FAILED */
+    /* The names of the columns (UTF-8, any characters), once, before the first row; then each row. Any other
+     * result than LK_OK ends the query and is returned. NULL: not called. */
+    enum lk_status (*on_columns)(void *context, size_t columns, const char *const *name,
+                                 struct lk_error *err);
+    enum lk_status (*on_row)(void *context, size_t columns, const struct litekeep_value *value,
+                             struct lk_error *err);
+    void *context;
+};
+
+/* Run one SQL statement on a backup, read-only. Wrong SQL, more than one statement, or one that writes:
+ * LK_USAGE. *rows: how many were given to on_row; may be NULL. */
+enum lk_status litekeep_query(struct litekeep *lk, const struct litekeep_query_options *options,
+                              uint64_t *rows, struct lk_error *err);
+
+/* ---- restore
+ * ------------------------------------------------------------------------------------------------------------
+ */
+
+struct litekeep_restore_options {
+    const char *what; /* DB[@WHEN] */
+    const char *to;   /* the file to make; NULL with `into` */
+    const char *into; /* an existing database that gets the tables, in one transaction; NULL with `to` */
+    const char *const *tables; /* names; none: the whole database (not with `into`) */
+    enum litekeep_format from; /* 0: the best there is, and what is damaged there from another */
+    bool force;      /* replace an existing file, or tables of `into`; what was there is backed up first */
+    bool check_full; /* also PRAGMA integrity_check */
+    bool dry_run;    /* only say what would happen */
+    unsigned jobs;   /* 0: by processors */
+};
+
+struct litekeep_restored_table {
+    const char *name; /* shown */
+    uint64_t rows;
+    const char *from; /* "parquet", "json", "sqlite", or "parquet and json" */
+    bool replaced;    /* `into`: there was one of that name */
+};
+
+struct litekeep_restored {
+    enum lk_status status;     /* LK_OK, or LK_UNREADABLE when something was left out */
+    const char *database, *id; /* the backup that it came from */
+    const char *path;          /* shown: the file */
+    const char *from;          /* "parquet", "json", "sqlite", or "parquet and json" */
+    const char *previous; /* "posts@2024-...": the backup of what was there before; NULL: there was nothing */
+    uint64_t rows, bytes; /* bytes of the file; 0 with dry_run */
+    int64_t duration;
+    bool typed; /* false: a backup without manifest: schema unknown, columns typed from the files */
+    size_t tables;
+    struct litekeep_restored_table *table;
+    const char *const
+        *notes; /* sentences: what came from another format, what was checked; NULL-terminated */
+    const char *const *left_out; /* what could not be rebuilt here, each with its reason; NULL-terminated */
+};
+
+/* Rebuild the database of a backup, or some of its tables. The target is the old file or the new one, whole,
+ * at every moment. LK_REFUSED: the target exists (or a -wal, -shm or -journal without it), or it cannot be
+ * locked. LK_DAMAGED: the backup is, in every format that was allowed; nothing was made. */
+enum lk_status litekeep_restore(struct litekeep *lk, const struct litekeep_restore_options *options,
+                                struct litekeep_restored **out, struct lk_error *err);
+void litekeep_restored_free(struct litekeep_restored *restored);
+
+/* ---- verify
+ * -------------------------------------------------------------------------------------------------------------
+ */
+
+struct litekeep_verify_options {
+    const char *const *what;  /* DB (all its backups) or DB@WHEN; none: every backup in the store */
+    unsigned subset, subsets; /* read only the n-th of t subsets of the data, from 1; 0, 0: all */
+    bool restore;             /* also rebuild each database in a temporary file and compare */
+    const char *tmp;          /* where; NULL: $TMPDIR, else /var/tmp */
+    unsigned jobs;            /* 0: by processors */
+};
+
+struct litekeep_damage {
+    const char *database, *id;
+    const char *table;      /* shown; NULL: not of a table */
+    uint64_t part;          /* from 1; 0: not of a part */
+    const char *file;       /* relative to the backup; NULL: not of a file */
+    const char *message;    /* what is wrong */
+    const char *restorable; /* of a table: the format it can still be restored from; NULL: from none */
+};
+
+struct litekeep_verified {
+    enum lk_status
+        status; /* LK_OK, LK_DAMAGED, or LK_UNREADABLE (restore: something cannot be rebuilt here) */
+    uint64_t backups, damaged_backups;
+    uint64_t files, bytes, rows; /* read; a file that several backups share is read once */
+    uint64_t restored;           /* databases rebuilt and compared */
+    int64_t duration;
+    size_t damages;
+    struct litekeep_damage *damage; /* by database, backup, table */
+    const char *const *notes;       /* NULL-terminated */
+};
+
+/* Read everything in the backups again and compare it with their manifests: each file's SHA-256, each
+ * block's content hash from each format, and that nothing is missing or foreign. The result is noted in the
+ * database's journal. LK_NOT_FOUND, LK_LOCKED, LK_FAILED end it; damage does not. */
+enum lk_status litekeep_verify(struct litekeep *lk, const struct litekeep_verify_options *options,
+                               struct litekeep_verified **out, struct lk_error *err);
+void litekeep_verified_free(struct litekeep_verified *verified);
+
+/* ---- diff
+ * ---------------------------------------------------------------------------------------------------------------
+ */
+
+enum litekeep_change { LITEKEEP_ADDED, LITEKEEP_REMOVED, LITEKEEP_CHANGED };
+
+struct litekeep_diff_options {
+    const char *before;        /* DB[@WHEN] */
+    const char *after;         /* DB[@WHEN]; NULL with `live` */
+    const char *live;          /* compare with this database file instead */
+    const char *const *tables; /* names; none: all */
+    /* Each row that differs: its key and the row before and after (NULL where it is not), as JSON objects in
+     * the spelling of the JSON lines. Any other result than LK_OK ends it. NULL: rows are only counted. */
+    enum lk_status (*on_row)(void *context, const char *table, enum litekeep_change change, const char *key,
+                             const char *before, const char *after, struct lk_error *err);
+    void *context;
+};
+
+struct litekeep_diff_object { /* of the schema */
+    enum litekeep_change change;
+    const char *type, *name;    /* shown */
+    const char *before, *after; /* the SQL, shown; NULL where it is not */
+};
+
+struct litekeep_diff_table {
+    const char *name;   /* shown */
+    bool before, after; /* is it there? */
+    uint64_t rows_before, rows_after;
+    bool same;                        /* equal by content hash: not read */
+    const char *key;                  /* what rows were matched by: "rowid" or the columns' names */
+    uint64_t added, removed, changed; /* rows */
+    const char *const *columns_added; /* NULL-terminated */
+    const char *const *columns_removed;
+};
+
+struct litekeep_diff {
+    const char *before, *after; /* "posts@2024-05-29T091442Z"; the file's path for `live`; shown */
+    bool same;                  /* the same database, as far as the tables asked for go */
+    size_t objects;
+    struct litekeep_diff_object *object;
+    size_t tables;
+    struct litekeep_diff_table *table; /* by name */
+    const char *const *notes;          /* pragmas that differ, and the like; NULL-terminated */
+};
+
+enum lk_status litekeep_diff(struct litekeep *lk, const struct litekeep_diff_options *options,
+                             struct litekeep_diff **out, struct lk_error *err);
+void litekeep_diff_free(struct litekeep_diff *diff);
 
 /* ---- adopt
  * --------------------------------------------------------------------------------------------------------------

@@ -200,6 +200,7 @@ static void show_event(struct shown_run *r, const struct litekeep_event *e)
         lk_console_remark(c, "reading %s (%s)", near(r, e->path), size);
         break;
     case LITEKEEP_EVENT_PROGRESS:
+    case LITEKEEP_EVENT_CHECKED: /* of another command */
         break;
     case LITEKEEP_EVENT_WARNING:
         origin(e, from, sizeof from);
@@ -233,6 +234,7 @@ static void put_event(struct shown_run *r, const struct litekeep_event *e)
     struct lk_document d = lk_document_object();
     switch (e->type) {
     case LITEKEEP_EVENT_PROGRESS:
+    case LITEKEEP_EVENT_CHECKED:
         lk_document_reset(&d);
         return;
     case LITEKEEP_EVENT_DISCOVERED:

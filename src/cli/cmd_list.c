@@ -3,6 +3,7 @@
 #include "cli/document.h"
 #include "cli/grid.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +31,20 @@ static void add_age(struct lk_grid *grid, int64_t time)
     lk_grid_cell(grid, time != 0 ? lk_display_age(time, text) : "-", LK_STYLE_PLAIN);
 }
 
+/* How many of its backups the last check found damaged. */
+static void add_damage(struct lk_grid *grid, const struct litekeep_database_info *d)
+{
+    char text[LITEKEEP_WORD_SIZE + 64];
+    size_t damaged = 0;
+    for (size_t i = 0; i < d->count; i++)
+        damaged += d->backup[i].damaged || d->backup[i].problem != NULL;
+    if (damaged == 0)
+        return;
+    snprintf(text, sizeof text, "%zu DAMAGED backup%s: litekeep verify says where", damaged,
+             lk_display_plural(damaged));
+    lk_grid_note(grid, text, LK_STYLE_RED);
+}
+
 static enum lk_status print_databases(struct lk_console *c, const struct litekeep_list *list,
                                       const char *store, struct lk_error *err)
 {
@@ -55,6 +70,7 @@ static enum lk_status print_databases(struct lk_console *c, const struct litekee
         lk_grid_cell(grid, d->path != NULL ? d->path : "", LK_STYLE_PLAIN);
         if (d->problem != NULL)
             lk_grid_note(grid, d->problem, LK_STYLE_RED);
+        add_damage(grid, d);
     }
     size_t shown;
     enum lk_status status = LK_OK;
@@ -81,6 +97,22 @@ static void add_change(struct lk_grid *grid, const struct litekeep_backup_info *
     char text[LK_DISPLAY_NUMBER_SIZE];
     lk_grid_cell(grid, lk_display_change(before->rows, b->rows, text),
                  b->rows < before->rows ? LK_STYLE_RED : LK_STYLE_PLAIN);
+}
+
+/* What is known of its wholeness: the last check of all of it, else that it was read back when it was taken.
+ */
+static void add_checked(struct lk_grid *grid, const struct litekeep_backup_info *b)
+{
+    char text[LITEKEEP_WORD_SIZE + 32], age[LITEKEEP_WORD_SIZE];
+    const bool hurt = b->problem != NULL || b->damaged;
+    if (hurt)
+        snprintf(text, sizeof text, "DAMAGED");
+    else if (b->checked != 0)
+        snprintf(text, sizeof text, "%s %s ago", b->legacy ? "read" : "verified",
+                 lk_display_age(b->checked, age));
+    else
+        snprintf(text, sizeof text, "%s", b->legacy ? "by script" : b->verified ? "verified" : "no");
+    lk_grid_cell(grid, text, hurt ? LK_STYLE_RED : LK_STYLE_PLAIN);
 }
 
 /* Tags with commas; the caller frees. NULL when memory is out. */
@@ -124,12 +156,7 @@ static enum lk_status print_backups(struct lk_console *c, const struct litekeep_
         if (is_counted(b))
             before = b;
         lk_grid_size(grid, b->stored_bytes);
-        lk_grid_cell(grid,
-                     b->problem != NULL ? "damaged"
-                     : b->legacy        ? "by script"
-                     : b->verified      ? "verified"
-                                        : "no",
-                     b->problem != NULL ? LK_STYLE_RED : LK_STYLE_PLAIN);
+        add_checked(grid, b);
         char *tags = join(b->tags);
         if (tags == NULL) {
             status = lk_console_fail_memory(err);
@@ -176,6 +203,8 @@ static struct lk_document backup_document(const struct litekeep_backup_info *b)
     }
     lk_document_number(&d, "stored_bytes", b->stored_bytes);
     lk_document_flag(&d, "verified", b->verified);
+    lk_document_time(&d, "checked", b->checked);
+    lk_document_flag(&d, "damaged", b->damaged);
     lk_document_flag(&d, "legacy", b->legacy);
     lk_document_text(&d, "problem", b->problem);
     lk_document_texts(&d, "tags", b->tags);

@@ -39,6 +39,14 @@ static enum lk_status show_table(const struct lk_invocation *in, struct litekeep
     return status;
 }
 
+/* Rows that came from JSON, since the Parquet is damaged. */
+static void on_event(void *context, const struct litekeep_event *event)
+{
+    const struct lk_invocation *const *in = context;
+    if (event->type == LITEKEEP_EVENT_WARNING)
+        lk_console_warning((*in)->console, "%s", event->message);
+}
+
 static enum lk_status run(const struct lk_invocation *in, struct lk_error *err)
 {
     struct litekeep *lk = NULL;
@@ -47,7 +55,7 @@ static enum lk_status run(const struct lk_invocation *in, struct lk_error *err)
     if (in->args->operands == 1 && in->args->option[OPTION_ROWS].given)
         return lk_console_fail(err, LK_USAGE,
                                "--rows goes with a table: litekeep show DB[@WHEN] TABLE --rows N");
-    status = lk_commands_open(in, false, NULL, NULL, &lk, err);
+    status = lk_commands_open(in, false, on_event, &in, &lk, err);
     if (status == LK_OK)
         status = litekeep_show(lk, in->args->operand[0], &shown, err);
     if (status != LK_OK)
@@ -72,7 +80,7 @@ static const struct lk_example examples[] = {
     {"litekeep show posts@7d", "the newest one that is at least seven days old"},
 };
 
-static const int exit_codes[] = {0, 1, 2, 5, 10, 130, -1};
+static const int exit_codes[] = {0, 1, 2, 3, 5, 10, 130, -1};
 
 const struct lk_command lk_cmd_show = {
     .name = "show",

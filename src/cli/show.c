@@ -57,6 +57,23 @@ static void print_tags(struct lk_console *c, const char *const *tags)
     lk_console_print(c, "\n");
 }
 
+static void print_checked(struct lk_console *c, const struct litekeep_backup_info *b)
+{
+    char age[LITEKEEP_WORD_SIZE];
+    print_name(c, "checked");
+    if (b->damaged)
+        lk_console_print(c, "%sDAMAGED%s, as the last check found: litekeep verify says where\n",
+                         lk_console_style(c->colour, LK_STYLE_RED), plain(c));
+    else if (b->checked != 0)
+        lk_console_print(c, "%s %s ago\n", b->legacy ? "all files read" : "all of it read and compared",
+                         lk_display_age(b->checked, age));
+    else
+        lk_console_print(c, "%s\n",
+                         b->legacy     ? "never: written by the script before litekeep"
+                         : b->verified ? "read back and compared when it was taken"
+                                       : "not when it was taken (--no-verify)");
+}
+
 static void print_summary(struct lk_console *c, const struct litekeep_shown *s, const char *folder)
 {
     char rows[LK_DISPLAY_NUMBER_SIZE], tables[LK_DISPLAY_NUMBER_SIZE], page[LK_DISPLAY_NUMBER_SIZE];
@@ -89,11 +106,7 @@ static void print_summary(struct lk_console *c, const struct litekeep_shown *s, 
         lk_console_print(c, "%s stored\n", stored);
     else
         lk_console_print(c, "%s stored, %s in the source\n", stored, source);
-    print_name(c, "checked");
-    lk_console_print(c, "%s\n",
-                     s->backup.legacy     ? "never: written by the script before litekeep"
-                     : s->backup.verified ? "read back and compared when it was taken"
-                                          : "not when it was taken (--no-verify)");
+    print_checked(c, &s->backup);
     print_tags(c, s->backup.tags);
     if (s->tool != NULL && s->tool[0] != '\0') {
         print_name(c, "made by");
@@ -135,8 +148,13 @@ static enum lk_status print_tables(struct lk_console *c, const struct litekeep_s
     for (size_t i = 0; i < s->tables; i++) {
         const struct litekeep_table_info *t = &s->table[i];
         lk_grid_cell(grid, t->name, LK_STYLE_PLAIN);
-        lk_grid_number(grid, t->rows);
-        lk_grid_number(grid, t->columns);
+        if (t->counted) {
+            lk_grid_number(grid, t->rows);
+            lk_grid_number(grid, t->columns);
+        } else {
+            lk_grid_cell(grid, "?", LK_STYLE_PLAIN);
+            lk_grid_cell(grid, "?", LK_STYLE_PLAIN);
+        }
         add_bytes(grid, t->parquet_bytes, t->parquet_path);
         add_bytes(grid, t->json_bytes, t->json_path);
         lk_grid_number(grid, t->parts);
@@ -328,14 +346,15 @@ static enum lk_status print_rows(struct lk_console *c, const struct litekeep_tab
     }
     size_t shown = head->columns;
     enum lk_status status = LK_OK;
-    if (head->rows > 0)
+    const bool printed = head->rows > 0 && head->columns > 0;
+    if (printed)
         status = lk_grid_print(grid, c, lk_console_width(STDOUT_FILENO), &shown, err);
     if (status == LK_OK && !c->quiet) {
+        const bool counted = t != NULL && t->counted;
         char rows[LK_DISPLAY_NUMBER_SIZE], all[LK_DISPLAY_NUMBER_SIZE];
-        lk_console_print(c, "%s%s of %s row%s", head->rows > 0 ? "\n" : "",
-                         lk_display_number(head->rows, rows),
-                         t != NULL ? lk_display_number(t->rows, all) : "the",
-                         t != NULL ? lk_display_plural(t->rows) : "s");
+        lk_console_print(c, "%s%s of %s row%s", printed ? "\n" : "", lk_display_number(head->rows, rows),
+                         counted ? lk_display_number(t->rows, all) : "the",
+                         counted ? lk_display_plural(t->rows) : "s");
         if (shown < head->columns)
             lk_console_print(c, ", %zu of %zu columns: the others did not fit (--json has all)", shown,
                              head->columns);
@@ -354,7 +373,7 @@ enum lk_status lk_show_table(struct lk_console *c, const struct litekeep_shown *
     if (!c->quiet)
         lk_console_print(c, "%s%s@%s%s%s%s\n\n", bold(c), s->database, s->id, plain(c), t != NULL ? "  " : "",
                          t != NULL ? t->name : "");
-    if (!c->quiet && t != NULL)
+    if (!c->quiet && t != NULL && t->columns > 0)
         status = print_columns(c, t, err);
     return status == LK_OK ? print_rows(c, t, head, err) : status;
 }

@@ -28,7 +28,10 @@ static struct lk_document table_document(const struct litekeep_table_info *t)
     struct lk_document d = lk_document_object();
     lk_document_text(&d, "name", t->name);
     lk_document_text(&d, "kind", t->kind);
-    lk_document_number(&d, "rows", t->rows);
+    if (t->counted)
+        lk_document_number(&d, "rows", t->rows);
+    else
+        lk_document_null(&d, "rows");
     lk_document_number(&d, "raw_bytes", t->raw_bytes);
     lk_document_number(&d, "parts", t->parts);
     lk_document_number(&d, "parquet_bytes", t->parquet_bytes);
@@ -71,6 +74,8 @@ enum lk_status lk_show_backup_json(struct lk_console *c, const struct litekeep_s
     lk_document_number(&d, "source_bytes", s->backup.source_bytes);
     lk_document_number(&d, "stored_bytes", s->backup.stored_bytes);
     lk_document_flag(&d, "verified", s->backup.verified);
+    lk_document_time(&d, "checked", s->backup.checked);
+    lk_document_flag(&d, "damaged", s->backup.damaged);
     lk_document_flag(&d, "legacy", s->backup.legacy);
     lk_document_texts(&d, "tags", s->backup.tags);
     lk_document_text(&d, "source_path", s->source_path);

@@ -4,11 +4,10 @@
 #include "base/memory.h"
 #include "base/real.h"
 #include "base/text.h"
-#include "jsonl/reader.h"
 #include "jsonl/writer.h"
 #include "ops/arena.h"
+#include "ops/stored_table.h"
 #include "ops/which.h"
-#include "parquet/reader.h"
 
 #define TEXT_SHOWN 200 /* bytes of a text, at most, in a cell */
 #define BLOB_SHOWN 32  /* bytes of a blob */
@@ -21,20 +20,18 @@ struct head_result {
 /* Rows on their way from the files to the result. */
 struct head {
     uint64_t limit;
-    struct lk_table_schema *schema;
-    struct lk_plan *plan;
-    struct lk_batch *taken;   /* the rows wanted */
-    struct lk_batch *scratch; /* a block */
+    const struct lk_table_schema *schema; /* borrowed from the table */
+    const struct lk_plan *plan;
+    struct lk_batch *taken; /* the rows wanted */
 };
 
-/* Append the first rows of the scratch batch, as many as are still wanted. */
-static enum lk_status take_rows(struct head *h, struct lk_error *err)
+/* Append the first rows of a block, as many as are still wanted. */
+static enum lk_status take_rows(struct head *h, const struct lk_batch *from, struct lk_error *err)
 {
     struct lk_batch *to = h->taken;
-    const uint32_t wanted = (uint32_t)(h->limit - to->rows),
-                   rows = h->scratch->rows < wanted ? h->scratch->rows : wanted;
+    const uint32_t wanted = (uint32_t)(h->limit - to->rows), rows = from->rows < wanted ? from->rows : wanted;
     for (size_t i = 0; i < to->columns; i++) {
-        struct lk_cursor cursor = lk_cursor_at_start(&h->scratch->column[i]);
+        struct lk_cursor cursor = lk_cursor_at_start(&from->column[i]);
         for (uint32_t row = 0; row < rows; row++) {
             const struct lk_value v = lk_cursor_next(&cursor);
             if (v.class == LK_NULL)
@@ -48,106 +45,29 @@ static enum lk_status take_rows(struct head *h, struct lk_error *err)
         }
     }
     for (uint32_t row = 0; row < rows; row++)
-        lk_batch_end_row(to, to->hidden_rowid ? lk_batch_rowid(h->scratch, row) : 0);
+        lk_batch_end_row(to, to->hidden_rowid ? lk_batch_rowid(from, row) : 0);
     return lk_batch_check(to, err);
 }
 
-static bool make_batches(struct head *h)
+static enum lk_status read_rows(struct head *h, struct lk_stored_table *table, struct lk_error *err)
 {
+    const struct lk_stored_request all = {0};
+    struct lk_stored_stream *stream = NULL;
+    const struct lk_batch *batch = NULL;
+    h->schema = lk_stored_table_schema(table);
+    h->plan = lk_stored_table_plan(table);
+    h->taken = lk_batch_new(h->schema->columns, h->schema->hidden_rowid);
     if (h->taken == NULL)
-        h->taken = lk_batch_new(h->schema->columns, h->schema->hidden_rowid);
-    if (h->scratch == NULL)
-        h->scratch = lk_batch_new(h->schema->columns, h->schema->hidden_rowid);
-    return h->taken != NULL && h->scratch != NULL;
-}
-
-/* The schema and plan of files that carry none: as the reader sees them. */
-static enum lk_status adopt_schema(struct head *h, const struct lk_parquet_reader *reader,
-                                   struct lk_error *err)
-{
-    const struct lk_table_schema *from = lk_parquet_reader_schema(reader);
-    struct lk_table_stats *stats = NULL;
-    h->schema = lk_table_schema_new(from->name == NULL ? "" : from->name);
-    bool ok = h->schema != NULL;
-    for (size_t i = 0; ok && i < from->columns; i++)
-        ok = lk_table_schema_add(h->schema, from->column[i].name, from->column[i].declared_type) != NULL;
-    if (!ok)
         return lk_fail_memory(err, "reading a table");
-    enum lk_status status = lk_table_stats_new(h->schema->columns, &stats, err);
-    if (status == LK_OK)
-        status = lk_plan_new(h->schema, stats, NULL, &h->plan, err);
-    lk_table_stats_free(stats);
-    return status;
-}
-
-static enum lk_status read_parquet(struct head *h, const struct lk_backup *backup,
-                                   const struct lk_manifest_file *file, struct lk_error *err)
-{
-    struct lk_input *in = NULL;
-    struct lk_parquet_reader *reader = NULL;
-    struct lk_parquet_decoder *decoder = NULL;
-    enum lk_status status = lk_backup_open_file(backup, file, &in, err);
-    if (status == LK_OK)
-        status = lk_parquet_reader_open(in, &reader, err);
-    if (status == LK_OK && h->schema == NULL)
-        status = adopt_schema(h, reader, err);
-    if (status == LK_OK && lk_parquet_reader_schema(reader)->columns != h->schema->columns)
-        status = lk_fail(err, LK_DAMAGED, "%s: its columns are not those of the manifest", file->path);
-    if (status == LK_OK)
-        status = lk_parquet_decoder_new(&decoder, err);
-    if (status == LK_OK && !make_batches(h))
-        status = lk_fail_memory(err, "reading a table");
-    for (size_t i = 0;
-         status == LK_OK && i < lk_parquet_reader_row_groups(reader) && h->taken->rows < h->limit; i++) {
-        status = lk_parquet_read_row_group(reader, decoder, i, NULL, h->scratch, err);
-        if (status == LK_OK)
-            status = take_rows(h, err);
+    enum lk_status status = lk_stored_stream_open(table, &all, &stream, err);
+    while (status == LK_OK && h->taken->rows < h->limit) {
+        status = lk_stored_stream_next(stream, &batch, NULL, NULL, err);
+        if (status != LK_OK || batch == NULL)
+            break;
+        status = take_rows(h, batch, err);
     }
-    lk_parquet_decoder_free(decoder);
-    lk_parquet_reader_free(reader);
-    lk_input_close(in);
+    lk_stored_stream_close(stream);
     return status;
-}
-
-static enum lk_status read_json(struct head *h, const struct lk_backup *backup,
-                                const struct lk_manifest_part *part, struct lk_error *err)
-{
-    struct lk_input *in = NULL;
-    struct lk_jsonl_reader *reader = NULL;
-    uint32_t rows = 1;
-    enum lk_status status = lk_backup_open_file(backup, &part->json, &in, err);
-    if (status == LK_OK && h->schema == NULL)
-        status = lk_fail(err, LK_UNREADABLE, "%s: no Parquet and no manifest says which columns there are",
-                         part->json.path);
-    if (status == LK_OK)
-        status = lk_jsonl_reader_new(in, 0, lk_input_size(in), backup->manifest->json_codec.codec, h->schema,
-                                     h->plan, part->first_rowid, &reader, err);
-    if (status == LK_OK && !make_batches(h))
-        status = lk_fail_memory(err, "reading a table");
-    while (status == LK_OK && rows > 0 && h->taken->rows < h->limit) {
-        const uint64_t wanted = h->limit - h->taken->rows;
-        lk_batch_clear(h->scratch);
-        status = lk_jsonl_read(reader, wanted < 1024 ? (uint32_t)wanted : 1024, h->scratch, &rows, err);
-        if (status == LK_OK)
-            status = take_rows(h, err);
-    }
-    lk_jsonl_reader_free(reader);
-    lk_input_close(in);
-    return status;
-}
-
-static enum lk_status read_part(struct head *h, const struct lk_backup *backup,
-                                const struct lk_manifest_part *part, struct lk_error *err)
-{
-    if (part->parquet.path != NULL)
-        return read_parquet(h, backup, &part->parquet, err);
-    if (part->json.path != NULL)
-        return read_json(h, backup, part, err);
-    return lk_fail(err, LK_UNREADABLE,
-                   "%s holds a page copy only: zstd -d %s/%s -o FILE.db makes a database of it, to be looked "
-                   "at with sqlite3",
-                   backup->manifest->id, backup->dir.path,
-                   backup->manifest->sqlite_copy.path == NULL ? "" : backup->manifest->sqlite_copy.path);
 }
 
 static void fill_cell(struct lk_arena *a, struct lk_value v, struct litekeep_cell *out)
@@ -193,10 +113,11 @@ static enum lk_status fill_json(struct head_result *r, const struct head *h, str
     if (status == LK_OK && h->taken->rows > 0)
         status = lk_jsonl_encode(encoder, (struct lk_codec_choice){.codec = LK_CODEC_NONE}, h->plan, h->taken,
                                  &text, &bytes, err);
-    const char *at = (const char *)text.data;
+    char *at = (char *)text.data;
     for (uint32_t i = 0; status == LK_OK && lines != NULL && i < h->taken->rows; i++) {
-        const char *end = memchr(at, '\n', text.len - (size_t)(at - (const char *)text.data));
-        lines[i] = lk_arena_format(&r->arena, "%.*s", (int)(end - at), at);
+        char *end = memchr(at, '\n', text.len - (size_t)(at - (char *)text.data));
+        *end = '\0'; /* a line may be longer than printf can count */
+        lines[i] = lk_arena_copy(&r->arena, at);
         at = end + 1;
     }
     r->rows.json = lines;
@@ -247,30 +168,29 @@ enum lk_status litekeep_head(struct litekeep *lk, const char *what, const char *
 {
     struct lk_which w;
     struct head h = {.limit = limit > LK_BLOCK_ROWS ? LK_BLOCK_ROWS : limit};
+    struct lk_stored_table *stored = NULL;
     struct head_result *r = NULL;
     enum lk_status status = lk_which_open(lk, what, &w, err);
     if (status != LK_OK)
         return status;
+    const struct lk_warn warn = lk_session_warn(lk);
+    const struct lk_stored_options options = {
+        .secret = lk->store->secret, .on_note = warn.call, .context = warn.context};
     const struct lk_manifest_table *t = find_table(w.backup->manifest, table);
     if (t == NULL)
         status = lk_fail(err, LK_NOT_FOUND, "%s has no table \"%s\": litekeep show %s lists its tables",
                          w.backup->manifest->id, table, w.database->folder);
-    else if (t->columns_json != NULL)
-        status = lk_manifest_table_plan(t, &h.schema, &h.plan, err);
-    for (size_t i = 0; status == LK_OK && i < t->parts && (h.taken == NULL || h.taken->rows < h.limit); i++)
-        status = read_part(&h, w.backup, &t->part[i], err);
-    if (status == LK_OK && (h.plan == NULL || h.taken == NULL))
-        status = lk_fail(err, LK_DAMAGED, "%s: the manifest names no columns or no files of table \"%s\"",
-                         w.backup->dir.path, table);
+    else
+        status = lk_stored_table_open(w.backup, t, &options, &stored, err);
+    if (status == LK_OK)
+        status = read_rows(&h, stored, err);
     if (status == LK_OK && (r = lk_allocate_zeroed(1, sizeof *r)) == NULL)
         status = lk_fail_memory(err, "showing rows");
     if (status == LK_OK)
         status = fill(r, &h, err);
-    lk_which_close(&w);
     lk_batch_free(h.taken);
-    lk_batch_free(h.scratch);
-    lk_table_schema_free(h.schema);
-    lk_plan_free(h.plan);
+    lk_stored_table_free(stored);
+    lk_which_close(&w);
     if (status == LK_OK)
         *out = &r->rows;
     else if (r != NULL)

@@ -28,6 +28,8 @@ void lk_list_fill_backup(struct lk_arena *a, const struct lk_backup_entry *e, co
         .tables = e->tables,
         .rows = e->rows,
         .stored_bytes = e->bytes - e->shared_bytes,
+        .checked = e->verified_at,
+        .damaged = e->damaged,
         .legacy = e->kind == LK_BACKUP_LEGACY,
         .problem = lk_arena_shown_string(a, e->problem),
         .tags = lk_list_texts(a, m == NULL ? &no_texts : &m->tags),

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "ops/list.h"
+#include "ops/stored_table.h"
 #include "ops/which.h"
 
 struct show_result {
@@ -25,16 +26,18 @@ static const char *const *file_columns(struct lk_arena *a, const struct lk_file_
     return out;
 }
 
+/* `plan` NULL: unknown. */
 static void fill_columns(struct lk_arena *a, const struct lk_manifest_table *t,
                          const struct lk_table_schema *schema, const struct lk_plan *plan,
                          struct litekeep_table_info *out)
 {
-    const size_t count = lk_plan_file_columns(plan);
+    const size_t count = plan == NULL ? 0 : lk_plan_file_columns(plan);
     struct lk_file_column *all = lk_arena_take(a, count + 1, sizeof *all);
     out->column = lk_arena_take(a, schema->columns + 1, sizeof *out->column);
     if (all == NULL || out->column == NULL)
         return;
-    lk_plan_list_file_columns(plan, all);
+    if (plan != NULL)
+        lk_plan_list_file_columns(plan, all);
     out->columns = schema->columns;
     for (size_t i = 0; i < schema->columns; i++) {
         struct litekeep_column_info *c = &out->column[i];
@@ -57,6 +60,32 @@ static const char *table_path(struct lk_arena *a, const char *path, size_t parts
     return lk_arena_format(a, "%.*s", (int)(slash - path), path);
 }
 
+/* Without a manifest: rows and columns as the footer of the table's Parquet has them. JSON would have to be
+ * read whole, and a file that is hurt must not hide the others. */
+static enum lk_status fill_from_file(struct lk_arena *a, const struct lk_backup *backup,
+                                     const struct lk_manifest_table *t, struct litekeep_table_info *out,
+                                     struct lk_manifest_texts *warnings, struct lk_error *err)
+{
+    const struct lk_stored_options options = {.from = LK_STORED_PARQUET};
+    struct lk_stored_table *table = NULL;
+    struct lk_error failure = {0};
+    if (t->parts != 1 || t->part[0].parquet.path == NULL)
+        return LK_OK;
+    const enum lk_status status = lk_stored_table_open(backup, t, &options, &table, &failure);
+    if (status == LK_OK) {
+        out->counted = true;
+        out->rows = lk_stored_table_rows(table);
+        fill_columns(a, t, lk_stored_table_schema(table), NULL, out);
+        lk_stored_table_free(table);
+        return LK_OK;
+    }
+    if (status == LK_INTERRUPTED) {
+        *err = failure;
+        return status;
+    }
+    return lk_manifest_add_text(warnings, failure.message) ? LK_OK : lk_fail_memory(err, "showing a backup");
+}
+
 static enum lk_status fill_table(struct lk_arena *a, const struct lk_manifest_table *t,
                                  struct litekeep_table_info *out, struct lk_error *err)
 {
@@ -77,6 +106,7 @@ static enum lk_status fill_table(struct lk_arena *a, const struct lk_manifest_ta
     }
     if (t->columns_json == NULL)
         return LK_OK;
+    out->counted = true;
     const enum lk_status status = lk_manifest_table_plan(t, &schema, &plan, err);
     if (status == LK_OK)
         fill_columns(a, t, schema, plan, out);
@@ -100,6 +130,26 @@ static void count_schema(const struct lk_manifest *m, struct litekeep_shown *out
     }
 }
 
+/* A backup of the original script: what its files say. */
+static enum lk_status fill_legacy(struct show_result *r, const struct lk_which *w, struct lk_error *err)
+{
+    struct litekeep_shown *s = &r->shown;
+    struct lk_manifest_texts warnings = {0};
+    enum lk_status status = LK_OK;
+    if (!lk_manifest_add_text(&warnings, "no manifest: schema unknown; columns are typed from the files"))
+        status = lk_fail_memory(err, "showing a backup");
+    for (size_t i = 0; status == LK_OK && i < s->tables; i++) {
+        status =
+            fill_from_file(&r->arena, w->backup, w->backup->manifest->table[i], &s->table[i], &warnings, err);
+        s->backup.rows += s->table[i].rows;
+    }
+    s->warnings = lk_list_texts(&r->arena, &warnings);
+    for (size_t i = 0; i < warnings.count; i++)
+        lk_free(warnings.text[i]);
+    lk_free(warnings.text);
+    return status;
+}
+
 static enum lk_status fill(struct show_result *r, const struct lk_which *w, struct lk_error *err)
 {
     struct lk_arena *a = &r->arena;
@@ -119,13 +169,16 @@ static enum lk_status fill(struct show_result *r, const struct lk_which *w, stru
     s->tool = lk_arena_shown_string(a, m->tool == NULL ? "" : m->tool);
     s->sqlite_version = lk_arena_shown_string(a, m->sqlite_version == NULL ? "" : m->sqlite_version);
     s->page_size = m->pragmas.page_size;
-    s->warnings = lk_list_texts(a, &m->warnings);
     s->rebuild_problems = lk_list_texts(a, &m->rebuild_problems);
     count_schema(m, s);
     s->table = lk_arena_take(a, m->tables + 1, sizeof *s->table);
     s->tables = s->table == NULL ? 0 : m->tables;
     for (size_t i = 0; status == LK_OK && i < s->tables; i++)
         status = fill_table(a, m->table[i], &s->table[i], err);
+    if (status == LK_OK)
+        status = m->legacy ? fill_legacy(r, w, err) : LK_OK;
+    if (status == LK_OK && !m->legacy)
+        s->warnings = lk_list_texts(a, &m->warnings);
     return status == LK_OK ? lk_arena_check(a, err) : status;
 }
 

@@ -3,14 +3,14 @@
 #include "base/clock.h"
 #include "base/memory.h"
 
-static enum lk_status resolve(struct litekeep *lk, const char *what, struct lk_which *w, const char **when,
-                              struct lk_error *err)
+enum lk_status lk_which_database(struct litekeep *lk, const char *what, struct lk_database **out,
+                                 const char **when, struct lk_error *err)
 {
     const char *at = strrchr(what, '@');
     *when = NULL;
     /* A path may hold an '@' of its own. */
     struct lk_error whole = {0};
-    enum lk_status status = lk_database_resolve(lk->store, what, &w->database, &whole);
+    enum lk_status status = lk_database_resolve(lk->store, what, out, &whole);
     if (status == LK_OK)
         return LK_OK;
     if (status != LK_NOT_FOUND || at == NULL) {
@@ -20,7 +20,7 @@ static enum lk_status resolve(struct litekeep *lk, const char *what, struct lk_w
     char *name = lk_copy_bytes(what, (size_t)(at - what));
     if (name == NULL)
         return lk_fail_memory(err, "reading a name");
-    status = lk_database_resolve(lk->store, name, &w->database, err);
+    status = lk_database_resolve(lk->store, name, out, err);
     lk_free(name);
     *when = at + 1;
     return status;
@@ -33,7 +33,7 @@ enum lk_status lk_which_open(struct litekeep *lk, const char *what, struct lk_wh
     const char *when = NULL;
     enum lk_status status = lk_session_store(lk, false, err);
     if (status == LK_OK)
-        status = resolve(lk, what, &w, &when, err);
+        status = lk_which_database(lk, what, &w.database, &when, err);
     if (status == LK_OK)
         status = lk_database_open(lk->store, w.database->folder, &w.dir, err);
     if (status == LK_OK)

@@ -20,4 +20,9 @@ enum lk_status lk_which_open(struct litekeep *lk, const char *what, struct lk_wh
                              struct lk_error *err) LK_CHECKED;
 void lk_which_close(struct lk_which *w);
 
+/* The database that DB[@WHEN] names, in an open store. *when: what stands behind the '@', borrowed from
+ * `what`; NULL: nothing does. */
+enum lk_status lk_which_database(struct litekeep *lk, const char *what, struct lk_database **out,
+                                 const char **when, struct lk_error *err) LK_CHECKED;
+
 #endif

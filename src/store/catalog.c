@@ -98,6 +98,19 @@ static void apply_backup(struct lk_backup_entry *e, const json_t *event)
     };
 }
 
+/* A subset that is whole says nothing of the rest: not that the backup is, nor that damage which was found is
+ * gone. */
+static void apply_verify(struct lk_backup_entry *e, const json_t *event)
+{
+    const bool ok = strcmp(lk_journal_string(event, "status", ""), "ok") == 0;
+    const bool part = lk_journal_integer(event, "subsets", 0) > 1;
+    if (ok && part)
+        return;
+    e->damaged = !ok;
+    if (ok)
+        e->verified_at = lk_journal_time(event);
+}
+
 static void apply_event(struct lk_backup_list *list, const json_t *event)
 {
     const char *type = lk_journal_string(event, "type", "");
@@ -113,11 +126,8 @@ static void apply_event(struct lk_backup_list *list, const json_t *event)
         e->pinned = true;
     else if (strcmp(type, "unpin") == 0)
         e->pinned = false;
-    else if (strcmp(type, "verify") == 0) {
-        e->damaged = strcmp(lk_journal_string(event, "status", ""), "ok") != 0;
-        if (!e->damaged)
-            e->verified_at = lk_journal_time(event);
-    }
+    else if (strcmp(type, "verify") == 0)
+        apply_verify(e, event);
 }
 
 /* A backup that the journal does not know: its line was lost, or it was copied here from another store. */
@@ -176,7 +186,7 @@ static enum lk_status fill_rest(const struct lk_dir *database, struct lk_backup_
         if (e->kind == LK_BACKUP_LEGACY) {
             (void)lk_legacy_parse_name(e->id, &e->started);
             e->finished = e->started;
-            e->tables = lk_legacy_tables(database, e->id);
+            e->tables = lk_legacy_tables(database, e->id, &e->bytes);
         } else if (e->seq == 0) {
             status = read_entry(database, e, err);
         }

@@ -18,13 +18,13 @@ struct lk_backup_entry {
     int64_t started;  /* instant; of a legacy backup: its name, read as local time */
     int64_t finished; /* instant; legacy: started */
     uint64_t rows, tables;
-    uint64_t bytes; /* of its files; rows and bytes are 0 for legacy backups */
+    uint64_t bytes; /* of its files; rows are 0 for legacy backups */
     uint64_t shared_bytes;
     uint64_t warnings; /* how many */
     uint64_t left_out; /* tables that were not asked for; 0: the backup is whole */
     bool pinned;
-    int64_t verified_at; /* the last "verify" event that found it whole; 0: none */
-    bool damaged;        /* its last "verify" event found damage */
+    int64_t verified_at; /* the last "verify" event that read all of it and found it whole; 0: none */
+    bool damaged;        /* a "verify" event since found damage */
     char *problem;       /* why it cannot be listed (its manifest is lost or damaged); NULL: fine */
 };
 

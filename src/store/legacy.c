@@ -84,9 +84,11 @@ static size_t table_length(const char *file, const char *const *endings)
 }
 
 /* The longer endings first. */
-static const char *const parquet_endings[] = {".parquet.gzip", ".parquet.gz", ".parquet", ".pq", NULL};
-static const char *const json_endings[] = {".jsonl.gz", ".ndjson.gz", ".json.gz", ".jsonl",
-                                           ".ndjson",   ".json",      NULL};
+static const char *const parquet_endings[] = {".parquet.gzip", ".parquet.gz", ".parquet.snappy",
+                                              ".parquet",      ".pq",         NULL};
+static const char *const json_endings[] = {
+    ".jsonl.gzip", ".ndjson.gzip", ".json.gzip", ".jsonl.gz", ".ndjson.gz", ".json.gz", ".jsonl.zst",
+    ".ndjson.zst", ".json.zst",    ".jsonl",     ".ndjson",   ".json",      NULL};
 
 /* The table's part, made when it is new. `name` borrowed. */
 static struct lk_manifest_part *part_of(struct lk_manifest *m, const char *name)
@@ -116,6 +118,8 @@ static enum lk_status add_file(struct lk_manifest *m, const struct lk_dir *folde
     if (slot == NULL || slot->path == NULL)
         return lk_fail_memory(err, "listing a backup's files");
     slot->bytes = (uint64_t)st.st_size;
+    m->has_json |= is_json;
+    m->has_parquet |= !is_json;
     return LK_OK;
 }
 
@@ -133,10 +137,6 @@ static enum lk_status add_folder(struct lk_manifest *m, const struct lk_dir *bac
     for (size_t i = 0; status == LK_OK && i < count; i++)
         status = add_file(m, &folder, name, files[i],
                           table_length(files[i], is_json ? json_endings : parquet_endings), is_json, err);
-    if (count > 0 && is_json)
-        m->has_json = true;
-    else if (count > 0)
-        m->has_parquet = true;
     lk_free(files);
     lk_dir_close(&folder);
     return status;
@@ -171,15 +171,18 @@ enum lk_status lk_legacy_manifest(const struct lk_dir *backup, const char *id, s
     return status;
 }
 
-size_t lk_legacy_tables(const struct lk_dir *database, const char *id)
+size_t lk_legacy_tables(const struct lk_dir *database, const char *id, uint64_t *bytes)
 {
     struct lk_dir dir = LK_DIR_CLOSED;
     struct lk_manifest *m = NULL;
     struct lk_error ignored = {0};
     size_t tables = 0;
+    *bytes = 0;
     if (lk_dir_open_at(database, id, &dir, &ignored) == LK_OK &&
-        lk_legacy_manifest(&dir, id, &m, &ignored) == LK_OK)
+        lk_legacy_manifest(&dir, id, &m, &ignored) == LK_OK) {
         tables = m->tables;
+        *bytes = m->total_bytes;
+    }
     lk_manifest_free(m);
     lk_dir_close(&dir);
     return tables;

@@ -18,7 +18,8 @@ bool lk_legacy_is_backup(const struct lk_dir *database, const char *name);
 enum lk_status lk_legacy_manifest(const struct lk_dir *backup, const char *id, struct lk_manifest **out,
                                   struct lk_error *err) LK_CHECKED;
 
-/* How many tables there are, from file names; 0 when it cannot be read. */
-size_t lk_legacy_tables(const struct lk_dir *database, const char *id);
+/* How many tables there are, from file names, and how many bytes their files have; 0 when it cannot be read.
+ */
+size_t lk_legacy_tables(const struct lk_dir *database, const char *id, uint64_t *bytes);
 
 #endif

@@ -162,7 +162,7 @@ static void get_columns(const struct lk_record *r, struct lk_manifest_table *t)
 {
     struct lk_record columns;
     struct lk_buffer text = {0};
-    if (!lk_record_ok(r) || !lk_record_has(r, "columns") || !lk_record_object(r, "columns", &columns))
+    if (!lk_record_object(r, "columns", &columns))
         return;
     if (lk_json_dump(columns.object, JSON_COMPACT, &text))
         t->columns_json = lk_copy_bytes(text.data, text.len);
@@ -185,6 +185,8 @@ static void get_parts(const struct lk_record *r, struct lk_manifest_table *t)
     size_t count;
     uint64_t rows = 0;
     const json_t *list = lk_record_array(r, "parts", LIST_LIMIT, &count);
+    if (lk_record_ok(r) && count == 0)
+        lk_record_fail(r, "parts", "is empty: a table without rows has one part too");
     for (size_t i = 0; lk_record_ok(r) && i < count; i++) {
         struct lk_record e;
         struct lk_manifest_part *part = lk_manifest_add_part(t);
@@ -366,14 +368,59 @@ static bool sort_tables(struct lk_manifest *m)
     return true;
 }
 
-/* A file that two parts name would be linked, verified and removed twice; a table that comes twice could not
- * be told from itself. */
+/* A table that comes twice could not be told from itself. */
 static void check_names(const struct lk_record *r, const struct lk_manifest *m)
 {
     for (size_t i = 1; lk_record_ok(r) && i < m->tables; i++) {
         if (strcmp(m->by_name[i - 1]->name, m->by_name[i]->name) == 0)
             lk_record_fail(r, "tables", "has the same name twice");
     }
+}
+
+struct paths {
+    size_t count;
+    const char **path; /* NULL: only count */
+};
+
+static enum lk_status add_path(void *context, const struct lk_manifest_file *file,
+                               const struct lk_manifest_table *table, const struct lk_manifest_part *part,
+                               struct lk_error *err)
+{
+    (void)table, (void)part, (void)err;
+    struct paths *all = context;
+    if (all->path != NULL)
+        all->path[all->count] = file->path;
+    all->count++;
+    return LK_OK;
+}
+
+static int compare_paths(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* A file that two parts name would be linked, verified and removed twice. */
+static void check_paths(const struct lk_record *r, const struct lk_manifest *m)
+{
+    struct paths all = {0};
+    struct lk_error *err = r->source->err;
+    r->source->status = lk_manifest_each_file(m, add_path, &all, err);
+    const size_t files = all.count;
+    const char **path = lk_allocate_zeroed(files + 1, sizeof *path);
+    if (path == NULL) {
+        r->source->status = lk_fail_memory(err, "reading a manifest");
+        return;
+    }
+    all = (struct paths){.path = path};
+    if (lk_record_ok(r))
+        r->source->status = lk_manifest_each_file(m, add_path, &all, err);
+    if (lk_record_ok(r))
+        qsort(path, files, sizeof *path, compare_paths);
+    for (size_t i = 1; lk_record_ok(r) && i < files; i++) {
+        if (strcmp(path[i - 1], path[i]) == 0)
+            lk_record_fail(r, "tables", "has the same file twice");
+    }
+    lk_free(path);
 }
 
 enum lk_status lk_manifest_from_json(struct lk_bytes json, const char *file, struct lk_manifest **out,
@@ -409,6 +456,8 @@ enum lk_status lk_manifest_from_json(struct lk_bytes json, const char *file, str
         goto out;
     }
     check_names(&r, m);
+    if (source.status == LK_OK)
+        check_paths(&r, m);
     if (source.status != LK_OK)
         goto out;
     lk_manifest_total(m);

@@ -46,6 +46,19 @@ static void append(const struct fixture *f, const char *type, const char *id, co
     json_decref(event);
 }
 
+/* A check that read the data of one subset of `subsets`. */
+static void append_subset(const struct fixture *f, const char *id, const char *status, int subsets)
+{
+    struct lk_error err = {0};
+    json_t *event = lk_journal_event("verify", FIXTURE_TIME + 2 * HOUR);
+    assert_int_equal(json_object_set_new(event, "id", json_string(id)), 0);
+    assert_int_equal(json_object_set_new(event, "status", json_string(status)), 0);
+    assert_int_equal(json_object_set_new(event, "subset", json_integer(1)), 0);
+    assert_int_equal(json_object_set_new(event, "subsets", json_integer(subsets)), 0);
+    assert_int_equal(lk_journal_append(&f->dir, 0600, event, &err), LK_OK);
+    json_decref(event);
+}
+
 static void expect_first_two(const struct fixture *f)
 {
     struct lk_backup_list l;
@@ -110,6 +123,28 @@ static void pins_and_checks_are_read_from_the_journal(void **state)
     list(f, &l);
     assert_false(l.entry[0].pinned);
     assert_true(l.entry[0].damaged);
+    lk_backup_list_reset(&l);
+}
+
+static void a_check_of_a_subset_makes_a_backup_neither_verified_nor_whole_again(void **state)
+{
+    struct fixture *f = *state;
+    struct lk_error err = {0};
+    struct lk_backup_list l;
+    char id[LK_TIME_SIZE];
+    assert_int_equal(fixture_backup(f, FIXTURE_TIME, id, &err), LK_OK);
+    append_subset(f, id, "ok", 3);
+    list(f, &l);
+    assert_true(l.entry[0].verified_at == 0 && !l.entry[0].damaged);
+    lk_backup_list_reset(&l);
+    append_subset(f, id, "damaged", 3);
+    append_subset(f, id, "ok", 3);
+    list(f, &l);
+    assert_true(l.entry[0].verified_at == 0 && l.entry[0].damaged);
+    lk_backup_list_reset(&l);
+    append_subset(f, id, "ok", 1); /* one of one is the whole */
+    list(f, &l);
+    assert_true(l.entry[0].verified_at == FIXTURE_TIME + 2 * HOUR && !l.entry[0].damaged);
     lk_backup_list_reset(&l);
 }
 
@@ -389,6 +424,7 @@ int main(void)
         TEST(backups_are_in_the_order_they_were_made_whatever_the_clock_said),
         TEST(the_journal_alone_makes_no_backup),
         TEST(pins_and_checks_are_read_from_the_journal),
+        TEST(a_check_of_a_subset_makes_a_backup_neither_verified_nor_whole_again),
         TEST(a_backup_whose_manifest_is_lost_is_listed_with_the_reason),
         TEST(a_renamed_backup_is_not_taken_for_another),
         TEST(a_file_that_is_missing_or_of_another_size_is_damage),

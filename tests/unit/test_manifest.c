@@ -178,6 +178,9 @@ static const struct damage damages[] = {
     {"\"wal\":true", "\"wal\":1", "pragmas.wal"},
     {"\"format\":1", "\"format\":1,\"format\":1", "duplicate"},
     {"\"schema\":[", "\"schema\":7,\"x\":[", "schema"},
+    {"\"parts\":[", "\"parts\":[],\"x\":[", "tables[0].parts"},
+    {"\"columns\":{", "\"pillars\":{", "tables[0].columns is missing"},
+    {"\"file\":\"parquet/posts.parquet\"", "\"file\":\"json/posts.json.gz\"", "the same file twice"},
 };
 
 /* `text` with the first `from` exchanged. */
