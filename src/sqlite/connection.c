@@ -64,6 +64,11 @@ static int open_handle(const char *path, enum lk_connection_mode mode, sqlite3 *
                                SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
                                    SQLITE_OPEN_PRIVATECACHE,
                                NULL);
+    case LK_CONNECTION_TAKE:
+        return sqlite3_open_v2(path, out,
+                               SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE |
+                                   SQLITE_OPEN_NOFOLLOW,
+                               NULL);
     case LK_CONNECTION_MEMORY:
         return sqlite3_open_v2(":memory:", out, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
     }
@@ -104,7 +109,7 @@ static int configure(sqlite3 *db, enum lk_connection_mode mode)
                                           "PRAGMA mmap_size=0"};
     for (size_t i = 0; i < sizeof pragmas / sizeof *pragmas && rc == SQLITE_OK; i++)
         rc = lk_connection_run(db, pragmas[i]);
-    if (rc == SQLITE_OK && mode != LK_CONNECTION_OWN)
+    if (rc == SQLITE_OK && mode != LK_CONNECTION_OWN && mode != LK_CONNECTION_TAKE)
         rc = lk_connection_run(db, "PRAGMA query_only=ON");
     return rc;
 }
@@ -121,12 +126,42 @@ static int compare_bytes(void *context, int left_len, const void *left, int righ
 static void stand_in(void *context, sqlite3 *db, int encoding, const char *name)
 {
     (void)context;
+    /* SQLite asks for these in UTF-16 databases, though it can compare with what it has. */
+    if (sqlite3_stricmp(name, "NOCASE") == 0 || sqlite3_stricmp(name, "RTRIM") == 0)
+        return;
     /* Refused (no memory): SQLite then says which collation is missing. */
     (void)sqlite3_create_collation_v2(db, name, encoding, NULL, compare_bytes, NULL);
 }
 
-int lk_connection_open(const char *path, enum lk_connection_mode mode, struct lk_patience *patience,
-                       sqlite3 **out)
+/* SQLite's functions that always give the same, and are harmless, but that SQLite before 3.41 lets no schema
+ * use that is not trusted: a database with one of them in an index or a generated column could not be read at
+ * all. */
+static const char *const json_functions[] = {
+    "json",        "json_array",   "json_array_length", "json_extract", "->",
+    "->>",         "json_insert",  "json_object",       "json_patch",   "json_quote",
+    "json_remove", "json_replace", "json_set",          "json_type",    "json_valid",
+};
+
+/* Nothing of a schema is run where rows are only read. */
+static void refuse_to_run(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    (void)count;
+    (void)values;
+    sqlite3_result_error(context, "functions of a schema are not run", -1);
+}
+
+static int stand_in_for_json(sqlite3 *db)
+{
+    int rc = SQLITE_OK;
+    for (size_t i = 0; i < sizeof json_functions / sizeof *json_functions && rc == SQLITE_OK; i++)
+        rc = sqlite3_create_function_v2(db, json_functions[i], -1,
+                                        SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, NULL,
+                                        refuse_to_run, NULL, NULL, NULL);
+    return rc;
+}
+
+static int open_plain(const char *path, enum lk_connection_mode mode, struct lk_patience *patience,
+                      sqlite3 **out)
 {
     int rc = open_handle(path, mode, out);
     if (rc == SQLITE_OK && patience != NULL)
@@ -134,6 +169,20 @@ int lk_connection_open(const char *path, enum lk_connection_mode mode, struct lk
     if (rc == SQLITE_OK)
         rc = sqlite3_collation_needed(*out, NULL, stand_in);
     return rc == SQLITE_OK ? configure(*out, mode) : rc;
+}
+
+int lk_connection_open(const char *path, enum lk_connection_mode mode, struct lk_patience *patience,
+                       sqlite3 **out)
+{
+    const int rc = open_plain(path, mode, patience, out);
+    return rc == SQLITE_OK ? stand_in_for_json(*out) : rc;
+}
+
+int lk_connection_open_trusted(const char *path, enum lk_connection_mode mode, struct lk_patience *patience,
+                               sqlite3 **out)
+{
+    const int rc = open_plain(path, mode, patience, out);
+    return rc == SQLITE_OK ? sqlite3_db_config(*out, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 1, NULL) : rc;
 }
 
 int lk_connection_pin(sqlite3 *db)

@@ -13,6 +13,8 @@ enum lk_connection_mode {
     LK_CONNECTION_READ,      /* mode=ro: takes SQLite's locks */
     LK_CONNECTION_IMMUTABLE, /* immutable=1: no locks, no -wal, no -journal, nothing created */
     LK_CONNECTION_OWN,       /* read and write: for copies, which nobody else has */
+    LK_CONNECTION_TAKE,      /* read and write an existing file that is about to be replaced: no checkpoint on
+                                close, so that closing touches nothing */
     LK_CONNECTION_MEMORY,    /* an empty database in memory; path is ignored */
 };
 
@@ -23,11 +25,16 @@ struct lk_patience {
     const atomic_bool *interrupt; /* may be NULL */
 };
 
-/* Open with every safety that DESIGN names, and a stand-in for every collation that SQLite lacks. Nothing is
- * read from the file yet. `patience` may be NULL: no waiting. Returns SQLite's result code; the caller closes
- * *out in any case. */
+/* Open with every safety that DESIGN names, and a stand-in for every collation that SQLite lacks and for its
+ * functions of JSON, which a schema may name, but not run. Nothing is read from the file yet. `patience` may
+ * be NULL: no waiting. Returns SQLite's result code; the caller closes *out in any case. */
 int lk_connection_open(const char *path, enum lk_connection_mode mode, struct lk_patience *patience,
                        sqlite3 **out);
+
+/* Alike, but what the schema's indexes compute may run, as REINDEX and integrity_check must: functions of
+ * SQLite, since no connection has others. */
+int lk_connection_open_trusted(const char *path, enum lk_connection_mode mode, struct lk_patience *patience,
+                               sqlite3 **out);
 
 /* Begin the read transaction and make it hold (SHARED, or a WAL read mark), without parsing the schema.
  * SQLite's result code. */

@@ -13,6 +13,7 @@
 #include "sqlite/array.h"
 #include "sqlite/found.h"
 #include "sqlite/path.h"
+#include "sqlite/tmp.h"
 
 /* statfs.f_type of what the kernel makes up: nothing of a user lies there, and reading some of it has
  * effects. */
@@ -368,6 +369,8 @@ static void visit(struct walk *w, int folder, const char *folder_path, const str
     }
     if ((type != DT_DIR && type != DT_REG) || excluded(w, path))
         goto out;
+    if (type == DT_DIR && strncmp(entry->d_name, LK_TMP_PREFIX, sizeof LK_TMP_PREFIX - 1) == 0)
+        goto out; /* what this program is making there, or was when it was killed */
     if (type == DT_DIR) {
         push(w, path);
         return;

@@ -173,7 +173,7 @@ static bool bring_table(struct check *c, const char *name, int *rc)
     return *rc == SQLITE_OK;
 }
 
-static enum lk_status try_row(struct check *c, const struct lk_schema_row *row, struct lk_error *err)
+static enum lk_status try_row(struct check *c, struct lk_schema_row *row, struct lk_error *err)
 {
     const enum lk_status status = make_room(c, err);
     if (status != LK_OK)
@@ -189,6 +189,7 @@ static enum lk_status try_row(struct check *c, const struct lk_schema_row *row, 
     /* An index of a table that was refused, or of one that was not tried, says nothing new. */
     if (rc == SQLITE_OK || missing != NULL)
         return LK_OK;
+    row->refused = true;
     return lk_rebuild_add_reason(c->st, describe(row, sqlite3_errmsg(c->db)), err);
 }
 

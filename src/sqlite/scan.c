@@ -22,11 +22,14 @@ struct lk_scan {
     int first_column; /* of the table's columns in the result: 1 behind a hidden rowid */
     int encoding;     /* 1 UTF-8, 2 UTF-16le, 3 UTF-16be */
     int rowid_column; /* of the batch, when the rowid is one of the columns; else -1 */
+    bool has_least;   /* begin at the rowid `least` */
+    int64_t least;
     size_t keys;
     size_t *key;          /* WITHOUT ROWID: the PRIMARY KEY's columns in key order */
     size_t *stream_bytes; /* WITHOUT ROWID: what each column of the last row takes in its stream */
     uint64_t mask;
     uint64_t rows;
+    uint32_t most_rows; /* in one call; 0: as many as a batch takes */
     int64_t last_rowid;
     struct lk_buffer key_bytes; /* scratch: one encoded key */
     struct lk_buffer text;      /* scratch: one converted text */
@@ -90,6 +93,19 @@ static enum lk_status prepare(struct lk_scan *scan, struct lk_buffer *sql, sqlit
     return lk_error_prefix(err, "table \"%s\"", scan->table->name);
 }
 
+/* `rowid` is the name of the hidden rowid; NULL: one of the columns is it. */
+static void append_least(const struct lk_scan *scan, const char *rowid, struct lk_buffer *sql)
+{
+    if (!scan->has_least)
+        return;
+    lk_buffer_append_string(sql, " WHERE s.");
+    if (rowid != NULL)
+        lk_buffer_append_string(sql, rowid);
+    else
+        append_name(sql, scan->table->column[scan->rowid_column].name);
+    lk_buffer_append_format(sql, ">=%lld", (long long)scan->least);
+}
+
 static enum lk_status prepare_all(struct lk_scan *scan, struct lk_error *err)
 {
     const struct lk_table_schema *t = scan->table;
@@ -117,11 +133,13 @@ static enum lk_status prepare_all(struct lk_scan *scan, struct lk_error *err)
         append_name(&sql, t->column[i].name);
     }
     append_from(&sql, t, key_index.len > 0 ? lk_buffer_string(&key_index) : NULL);
+    append_least(scan, rowid, &sql);
     status = prepare(scan, &sql, &scan->statement, err);
     if (status == LK_OK && beside) {
         lk_buffer_clear(&sql);
         lk_buffer_append_format(&sql, "SELECT s.%s", rowid);
         append_from(&sql, t, NULL);
+        append_least(scan, rowid, &sql);
         status = prepare(scan, &sql, &scan->rowids, err);
     }
 out:
@@ -150,8 +168,16 @@ static enum lk_status find_key(struct lk_scan *scan, struct lk_error *err)
     return LK_OK;
 }
 
-enum lk_status lk_scan_open(struct lk_source *s, const struct lk_table_schema *t, struct lk_scan **out,
-                            struct lk_error *err)
+bool lk_scan_has_rowids(const struct lk_table_schema *t)
+{
+    bool named = t->hidden_rowid;
+    for (size_t i = 0; i < t->columns; i++)
+        named |= t->column[i].is_rowid;
+    return named && !t->without_rowid;
+}
+
+static enum lk_status open_scan(struct lk_source *s, const struct lk_table_schema *t, const int64_t *least,
+                                struct lk_scan **out, struct lk_error *err)
 {
     struct lk_scan *scan = lk_allocate_zeroed(1, sizeof *scan);
     if (scan == NULL)
@@ -159,6 +185,8 @@ enum lk_status lk_scan_open(struct lk_source *s, const struct lk_table_schema *t
     scan->source = s;
     scan->table = t;
     scan->rowid_column = -1;
+    scan->has_least = least != NULL;
+    scan->least = least == NULL ? 0 : *least;
     scan->encoding = lk_connection_encoding(lk_source_db(s));
     enum lk_status status = LK_OK;
     if (scan->encoding == 0)
@@ -175,14 +203,37 @@ enum lk_status lk_scan_open(struct lk_source *s, const struct lk_table_schema *t
     return status;
 }
 
+enum lk_status lk_scan_open(struct lk_source *s, const struct lk_table_schema *t, struct lk_scan **out,
+                            struct lk_error *err)
+{
+    return open_scan(s, t, NULL, out, err);
+}
+
+enum lk_status lk_scan_open_at(struct lk_source *s, const struct lk_table_schema *t, int64_t rowid,
+                               struct lk_scan **out, struct lk_error *err)
+{
+    assert(lk_scan_has_rowids(t));
+    return open_scan(s, t, &rowid, out, err);
+}
+
 void lk_scan_set_mask(struct lk_scan *scan, uint64_t mask)
 {
     scan->mask = mask;
 }
 
+void lk_scan_set_rows(struct lk_scan *scan, uint32_t rows)
+{
+    scan->most_rows = rows;
+}
+
 uint64_t lk_scan_rows(const struct lk_scan *scan)
 {
     return scan->rows;
+}
+
+int64_t lk_scan_rowid(const struct lk_scan *scan)
+{
+    return scan->last_rowid;
 }
 
 void lk_scan_free(struct lk_scan *scan)
@@ -395,6 +446,7 @@ enum lk_status lk_scan_next(struct lk_scan *scan, struct lk_batch *batch, enum l
 {
     assert(batch->columns == scan->table->columns && batch->hidden_rowid == scan->table->hidden_rowid);
     const atomic_bool *interrupt = scan->source->interrupt;
+    const uint64_t last_row = scan->most_rows == 0 ? UINT64_MAX : scan->rows + scan->most_rows;
     for (unsigned since = 0;; since++) {
         if (since % ROWS_BETWEEN == 0) {
             if (interrupt != NULL && atomic_load(interrupt))
@@ -418,7 +470,7 @@ enum lk_status lk_scan_next(struct lk_scan *scan, struct lk_batch *batch, enum l
             *event = LK_SCAN_BOUNDARY;
             break;
         }
-        if (lk_batch_full(batch)) {
+        if (lk_batch_full(batch) || scan->rows == last_row) {
             *event = LK_SCAN_FULL;
             break;
         }

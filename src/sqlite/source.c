@@ -78,7 +78,7 @@ static bool has_bytes(const struct lk_look *look)
 static void unlock(struct lk_source *s)
 {
     /* SQLite's descriptor first, then ours: the other way round ours would drop SQLite's locks. */
-    const int rc = sqlite3_close_v2(s->db);
+    const int rc = s->borrowed ? SQLITE_OK : sqlite3_close_v2(s->db);
     assert(rc == SQLITE_OK);
     (void)rc;
     s->db = NULL;
@@ -653,6 +653,51 @@ uint64_t lk_source_wal_limit(const struct lk_source *s)
 {
     const uint64_t least = UINT64_C(256) << 20;
     return s->facts.bytes / 10 > least ? s->facts.bytes / 10 : least;
+}
+
+static struct lk_source *new_bare(const char *path, const atomic_bool *interrupt)
+{
+    struct lk_source *s = lk_allocate_zeroed(1, sizeof *s);
+    char *copy = lk_copy_string(path);
+    if (s == NULL || copy == NULL) {
+        lk_free(s);
+        lk_free(copy);
+        return NULL;
+    }
+    *s = (struct lk_source){.path = copy, .interrupt = interrupt, .fd = -1, .copy_fd = -1};
+    s->facts.path = s->path;
+    s->facts.method = LK_METHOD_READ;
+    return s;
+}
+
+enum lk_status lk_source_open_still(const char *path, const atomic_bool *interrupt, struct lk_source **out,
+                                    struct lk_error *err)
+{
+    struct lk_source *s = new_bare(path, interrupt);
+    if (s == NULL)
+        return lk_fail_memory(err, "reading a database");
+    int rc = lk_connection_open(s->path, LK_CONNECTION_IMMUTABLE, NULL, &s->db);
+    if (rc == SQLITE_OK)
+        rc = lk_connection_pin(s->db);
+    if (rc == SQLITE_OK) {
+        *out = s;
+        return LK_OK;
+    }
+    const enum lk_status status = fail(s, rc, "opening", err);
+    lk_source_close(s);
+    return status;
+}
+
+enum lk_status lk_source_borrow(sqlite3 *db, const char *path, const atomic_bool *interrupt,
+                                struct lk_source **out, struct lk_error *err)
+{
+    struct lk_source *s = new_bare(path, interrupt);
+    if (s == NULL)
+        return lk_fail_memory(err, "reading a database");
+    s->db = db;
+    s->borrowed = true;
+    *out = s;
+    return LK_OK;
 }
 
 void lk_source_close(struct lk_source *s)

@@ -97,6 +97,18 @@ struct lk_source_facts {
 enum lk_status lk_source_open(const char *path, const struct lk_source_options *options,
                               struct lk_source **out, struct lk_error *err) LK_CHECKED;
 
+/* What a connection of the caller's sees inside its open transaction, as a source: for reading rows that are
+ * not committed yet. Nothing is opened or pinned, and db is not closed; it must outlive the source. `path` is
+ * for messages. It cannot be restarted. */
+enum lk_status lk_source_borrow(struct sqlite3 *db, const char *path, const atomic_bool *interrupt,
+                                struct lk_source **out, struct lk_error *err) LK_CHECKED;
+
+/* A finished file that nobody else has, which `path` (real) names: read without locks or looks at how it
+ * lies, so that several threads may each have a source on it. Closing one drops the locks of others on that
+ * file in this process. It cannot be restarted. */
+enum lk_status lk_source_open_still(const char *path, const atomic_bool *interrupt, struct lk_source **out,
+                                    struct lk_error *err) LK_CHECKED;
+
 /* The connection to read from, inside its read transaction. Borrowed: never closed, committed, or written by
  * the caller. */
 struct sqlite3 *lk_source_db(const struct lk_source *s);

@@ -26,6 +26,7 @@ struct lk_source {
     int fd;
     int copy_fd;
     sqlite3 *db;
+    bool borrowed;      /* db is somebody else's */
     struct lk_tmp *tmp; /* NULL without a copy */
     char *copy_path;
     struct lk_look before; /* the file when pinned */

@@ -19,6 +19,7 @@ struct lk_schema_row {
     struct lk_schema_text type, name, tbl_name, sql;
     bool has_pages; /* rootpage > 0: an ordinary table or an index; not a view, trigger or virtual table */
     bool unknown_module; /* a virtual table whose module this SQLite has not */
+    bool refused;        /* set by lk_rebuild_check: this SQLite cannot make it, for one of the reasons */
 };
 
 struct lk_structure {

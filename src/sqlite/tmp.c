@@ -6,16 +6,14 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/statvfs.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
 
-#define PREFIX "litekeep-source-"
-/* A folder this young may be one whose maker has not locked it yet. */
-#define YOUNG_SECONDS 60
+/* How often a folder is made anew because a sweep took it before it was locked. */
+#define TRIES 16
 /* Kept free on the file system of the copies. */
 #define SPARE_BYTES (UINT64_C(16) << 20)
 
@@ -44,8 +42,7 @@ static void sweep_one(const struct lk_dir *parent, const char *name)
         return;
     struct stat st;
     struct lk_error ignored = {0};
-    const bool left = fstat(fd, &st) == 0 && st.st_uid == geteuid() &&
-                      time(NULL) - st.st_mtim.tv_sec > YOUNG_SECONDS && flock(fd, LOCK_EX | LOCK_NB) == 0;
+    const bool left = fstat(fd, &st) == 0 && st.st_uid == geteuid() && flock(fd, LOCK_EX | LOCK_NB) == 0;
     if (left && lk_dir_remove_tree(parent, name, &ignored) != LK_OK)
         ignored.status = LK_OK;
     close(fd);
@@ -59,15 +56,45 @@ static void sweep(const struct lk_dir *parent)
     if (lk_dir_list(parent, &names, &count, &ignored) != LK_OK)
         return;
     for (size_t i = 0; i < count; i++)
-        if (strncmp(names[i], PREFIX, sizeof PREFIX - 1) == 0)
+        if (strncmp(names[i], LK_TMP_PREFIX, sizeof LK_TMP_PREFIX - 1) == 0)
             sweep_one(parent, names[i]);
     lk_free(names);
+}
+
+/* Make and lock a folder. Between the two a sweep may take it for one that was left: *taken, and there is
+ * none. */
+static enum lk_status make_one(struct lk_tmp *t, const char *where, bool *taken, struct lk_error *err)
+{
+    struct stat st;
+    *taken = false;
+    t->path = lk_format("%s/" LK_TMP_PREFIX "XXXXXX", where);
+    if (t->path == NULL)
+        return lk_fail_memory(err, "making a folder for a copy");
+    if (mkdtemp(t->path) == NULL)
+        return lk_fail_errno(err, LK_UNREADABLE, errno,
+                             "%s: cannot make a folder for a copy; choose another place with --tmp", where);
+    t->name = strrchr(t->path, '/') + 1;
+    enum lk_status status = lk_dir_open_at(&t->parent, t->name, &t->dir, err);
+    if (status == LK_NOT_FOUND)
+        *taken = true;
+    else if (status == LK_OK)
+        /* Where flock does not work, another's sweep cannot lock it either. */
+        *taken = (flock(t->dir.fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) ||
+                 fstat(t->dir.fd, &st) != 0 || st.st_nlink == 0;
+    if (!*taken)
+        return status;
+    lk_dir_close(&t->dir);
+    lk_free(t->path);
+    t->path = NULL;
+    t->name = NULL;
+    return LK_OK;
 }
 
 enum lk_status lk_tmp_new(const char *where, struct lk_tmp **out, struct lk_error *err)
 {
     const char *chosen = choose(where);
     struct lk_tmp *t = lk_allocate_zeroed(1, sizeof *t);
+    bool taken = true;
     if (t == NULL)
         return lk_fail_memory(err, "making a folder for a copy");
     t->parent = LK_DIR_CLOSED;
@@ -79,24 +106,13 @@ enum lk_status lk_tmp_new(const char *where, struct lk_tmp **out, struct lk_erro
         goto out;
     }
     sweep(&t->parent);
-    t->path = lk_format("%s/" PREFIX "XXXXXX", chosen);
-    if (t->path == NULL) {
-        status = lk_fail_memory(err, "making a folder for a copy");
-        goto out;
-    }
-    if (mkdtemp(t->path) == NULL) {
+    for (unsigned i = 0; i < TRIES && taken && status == LK_OK; i++)
+        status = make_one(t, chosen, &taken, err);
+    if (status == LK_OK && taken)
         status =
-            lk_fail_errno(err, LK_UNREADABLE, errno,
-                          "%s: cannot make a folder for a copy; choose another place with --tmp", chosen);
-        goto out;
-    }
-    t->name = strrchr(t->path, '/') + 1;
-    status = lk_dir_open_at(&t->parent, t->name, &t->dir, err);
-    if (status != LK_OK)
-        goto out;
-    (void)flock(t->dir.fd,
-                LOCK_EX | LOCK_NB); /* where flock does not work, another's sweep cannot lock it either */
-    *out = t;
+            lk_fail(err, LK_UNREADABLE, "%s: a folder for a copy was removed as soon as it was made", chosen);
+    if (status == LK_OK)
+        *out = t;
 out:
     if (status != LK_OK)
         lk_tmp_free(t);
@@ -108,17 +124,25 @@ const char *lk_tmp_path(const struct lk_tmp *t)
     return t->path;
 }
 
-enum lk_status lk_tmp_check_space(const struct lk_tmp *t, uint64_t bytes, struct lk_error *err)
+enum lk_status lk_tmp_space(const struct lk_tmp *t, uint64_t *bytes, struct lk_error *err)
 {
     struct statvfs fs;
     if (fstatvfs(t->dir.fd, &fs) != 0)
         return lk_fail_errno(err, LK_UNREADABLE, errno, "%s: cannot tell the free space", t->path);
-    const uint64_t free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
-    if (free_bytes >= bytes + SPARE_BYTES)
-        return LK_OK;
+    const uint64_t all = (uint64_t)fs.f_bavail * fs.f_frsize;
+    *bytes = all > SPARE_BYTES ? all - SPARE_BYTES : 0;
+    return LK_OK;
+}
+
+enum lk_status lk_tmp_check_space(const struct lk_tmp *t, uint64_t bytes, struct lk_error *err)
+{
+    uint64_t free_bytes = 0;
+    const enum lk_status status = lk_tmp_space(t, &free_bytes, err);
+    if (status != LK_OK || free_bytes >= bytes)
+        return status;
     char need[LK_TIME_SIZE];
     char have[LK_TIME_SIZE];
-    lk_size_format(bytes + SPARE_BYTES, need);
+    lk_size_format(bytes, need);
     lk_size_format(free_bytes, have);
     return lk_fail(err, LK_UNREADABLE, "%s: a copy needs %s, %s are free; choose another place with --tmp",
                    t->path, need, have);

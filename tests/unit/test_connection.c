@@ -64,6 +64,38 @@ static void a_collation_of_an_application_has_a_stand_in(void **state)
     (void)sqlite3_close(db);
 }
 
+static int ask(sqlite3 *db, const char *sql, char out[64])
+{
+    sqlite3_stmt *statement = NULL;
+    int rc = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(statement);
+    (void)snprintf(out, 64, "%s", rc == SQLITE_ROW ? (const char *)sqlite3_column_text(statement, 0) : "");
+    (void)sqlite3_finalize(statement);
+    return rc;
+}
+
+static void a_schema_with_json_can_be_read_and_runs_only_where_it_is_trusted(void **state)
+{
+    (void)state;
+    const char *path = in_scratch(&dir, "json.db");
+    make_database(path, "CREATE TABLE t(b, n AS (json_extract(b, '$')));"
+                        "CREATE INDEX i ON t(json_extract(b, '$'), b ->> '$'); INSERT INTO t VALUES('[1]')");
+    sqlite3 *db = NULL;
+    char text[64];
+    assert_int_equal(lk_connection_open(path, LK_CONNECTION_READ, NULL, &db), SQLITE_OK);
+    assert_int_equal(ask(db, "SELECT b FROM t", text), SQLITE_ROW);
+    assert_string_equal(text, "[1]");
+    assert_int_equal(ask(db, "SELECT n FROM t", text), SQLITE_ERROR);
+    (void)sqlite3_close(db);
+    assert_int_equal(lk_connection_open_trusted(path, LK_CONNECTION_READ, NULL, &db), SQLITE_OK);
+    assert_int_equal(ask(db, "PRAGMA integrity_check", text), SQLITE_ROW);
+    assert_string_equal(text, "ok");
+    assert_int_equal(ask(db, "SELECT n FROM t", text), SQLITE_ROW);
+    assert_string_equal(text, "[1]");
+    (void)sqlite3_close(db);
+}
+
 static void the_encoding_is_told(void **state)
 {
     (void)state;
@@ -122,6 +154,7 @@ int main(void)
         CASE(a_wait_for_a_lock_ends_at_its_limit),
         CASE(an_interrupt_ends_a_wait),
         CASE(a_collation_of_an_application_has_a_stand_in),
+        CASE(a_schema_with_json_can_be_read_and_runs_only_where_it_is_trusted),
         CASE(the_encoding_is_told),
         CASE(attaching_is_refused),
         CASE(each_error_says_what_it_is_and_keeps_the_path),

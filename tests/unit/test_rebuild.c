@@ -98,6 +98,10 @@ static void an_index_far_from_its_table_is_checked_and_reasons_come_once_in_sche
     }
     assert_int_equal(lk_rebuild_check(st, &err), LK_OK);
     assert_int_equal(st->reasons, 12);
+    for (size_t i = 0; i < MANY; i++) {
+        assert_int_equal(st->row[i].refused, i % 100 == 50);
+        assert_int_equal(st->row[MANY + i].refused, i % 100 == 7);
+    }
     for (size_t i = 0; i < 6; i++) {
         char wanted[128];
         (void)snprintf(wanted, sizeof wanted, "table \"t%zu\": no such collation sequence: app_order",

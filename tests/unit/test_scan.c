@@ -99,6 +99,73 @@ static void assert_bytes(struct lk_value v, enum lk_class class, const char *byt
         assert_memory_equal(v.bytes.ptr, bytes, len);
 }
 
+static void a_call_brings_no_more_rows_than_asked_for(void **state)
+{
+    struct fixture *f = *state;
+    begin(f,
+          "CREATE TABLE t(a); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10) "
+          "INSERT "
+          "INTO t SELECT i FROM n",
+          "t");
+    static const uint32_t asked[] = {3, 1, 5, 7}, got[] = {3, 1, 5, 1};
+    for (size_t i = 0; i < 4; i++) {
+        lk_batch_clear(f->batch);
+        lk_scan_set_rows(f->scan, asked[i]);
+        assert_int_equal(next(f), got[i] == asked[i] ? LK_SCAN_FULL : LK_SCAN_END);
+        assert_int_equal(f->batch->rows, got[i]);
+    }
+    assert_int_equal(lk_scan_rows(f->scan), 10);
+}
+
+static void a_scan_begins_at_the_rowid_asked_for(void **state)
+{
+    struct fixture *f = *state;
+    struct lk_buffer sql = {0};
+    lk_buffer_append_string(
+        &sql, "CREATE TABLE alias(a, \"the \"\"key\" INTEGER PRIMARY KEY); CREATE INDEX i ON "
+              "alias(a); INSERT INTO alias(\"the \"\"key\") VALUES(-5), (0), (7), "
+              "(9223372036854775807), (-9223372036854775808);"
+              "CREATE TABLE hidden(rowid, a); INSERT INTO hidden(_rowid_, rowid) VALUES(-5, 9), "
+              "(0, 8), (7, 1), (9223372036854775807, 0), (-9223372036854775808, 0);"
+              "CREATE TABLE wide(c0");
+    for (int i = 1; i < 2000; i++)
+        lk_buffer_append_format(&sql, ",c%d", i);
+    lk_buffer_append_string(&sql,
+                            "); INSERT INTO wide(rowid) VALUES(-5), (0), (7), (9223372036854775807), "
+                            "(-9223372036854775808);"
+                            "CREATE TABLE w(k INTEGER PRIMARY KEY) WITHOUT ROWID; CREATE TABLE none(rowid, "
+                            "_rowid_, oid)");
+    begin(f, lk_buffer_string(&sql), "alias");
+    lk_buffer_reset(&sql);
+    static const struct {
+        int64_t least;
+        uint32_t rows;
+        int64_t first;
+    } cases[] = {{INT64_MIN, 5, INT64_MIN}, {INT64_MIN + 1, 4, -5},   {0, 3, 0}, {1, 2, 7},
+                 {8, 1, INT64_MAX},         {INT64_MAX, 1, INT64_MAX}};
+    static const char *const names[] = {"alias", "hidden", "wide"};
+    for (size_t t = 0; t < 3; t++) {
+        const struct lk_table_schema *schema = table(f, names[t]);
+        assert_true(lk_scan_has_rowids(schema));
+        assert_true(lk_batch_reshape(f->batch, schema->columns, schema->hidden_rowid));
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+            lk_scan_free(f->scan);
+            f->scan = NULL;
+            assert_int_equal(lk_scan_open_at(f->source, schema, cases[i].least, &f->scan, &f->err), LK_OK);
+            lk_batch_clear(f->batch);
+            lk_scan_set_rows(f->scan, 1);
+            assert_int_equal(next(f), LK_SCAN_FULL);
+            assert_true(lk_scan_rowid(f->scan) == cases[i].first);
+            lk_scan_set_rows(f->scan, 0);
+            assert_int_equal(next(f), LK_SCAN_END);
+            assert_int_equal(f->batch->rows, cases[i].rows);
+            assert_true(lk_scan_rowid(f->scan) == INT64_MAX);
+        }
+    }
+    assert_false(lk_scan_has_rowids(table(f, "w")));
+    assert_false(lk_scan_has_rowids(table(f, "none")));
+}
+
 static void each_value_keeps_its_class_and_its_bytes(void **state)
 {
     struct fixture *f = *state;
@@ -698,6 +765,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+        CASE(a_scan_begins_at_the_rowid_asked_for),
         CASE(each_value_keeps_its_class_and_its_bytes),
         CASE(a_negative_zero_stays_negative),
         CASE(affinity_does_not_change_what_is_stored),
@@ -726,6 +794,7 @@ int main(void)
         CASE(a_value_of_a_hundred_megabytes_is_read),
         CASE(memory_that_runs_out_is_our_failure_and_not_the_database_s),
         CASE(shadow_and_internal_tables_are_read_like_others),
+        CASE(a_call_brings_no_more_rows_than_asked_for),
         CASE(a_sample_of_odd_values_is_read_as_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

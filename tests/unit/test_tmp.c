@@ -1,9 +1,5 @@
 #include "database.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <time.h>
-
 #include "sqlite/tmp.h"
 
 static struct lk_dir dir;
@@ -30,12 +26,6 @@ static size_t entries(void)
     return count;
 }
 
-static void age(const char *name, time_t seconds)
-{
-    const struct timespec old[2] = {{.tv_sec = time(NULL) - seconds}, {.tv_sec = time(NULL) - seconds}};
-    assert_int_equal(utimensat(dir.fd, name, old, 0), 0);
-}
-
 static void the_folder_is_private_and_goes_with_all_in_it(void **state)
 {
     (void)state;
@@ -58,17 +48,15 @@ static void the_folder_is_private_and_goes_with_all_in_it(void **state)
 static void what_a_killed_run_left_is_removed(void **state)
 {
     (void)state;
-    assert_int_equal(mkdirat(dir.fd, "litekeep-source-abcdef", 0700), 0);
-    make_database(in_scratch(&dir, "litekeep-source-abcdef/db"), "CREATE TABLE t(a)");
-    assert_int_equal(mkdirat(dir.fd, "litekeep-source-young", 0700), 0);
+    assert_int_equal(mkdirat(dir.fd, "litekeep-tmp-abcdef", 0700), 0);
+    make_database(in_scratch(&dir, "litekeep-tmp-abcdef/db"), "CREATE TABLE t(a)");
+    assert_int_equal(mkdirat(dir.fd, "litekeep-tmp-empty", 0700), 0);
     assert_int_equal(mkdirat(dir.fd, "other", 0700), 0);
-    age("litekeep-source-abcdef", 3600);
-    age("other", 3600);
     struct lk_tmp *t = NULL;
     struct lk_error err = {0};
     assert_int_equal(lk_tmp_new(dir.path, &t, &err), LK_OK);
-    assert_false(file_exists(in_scratch(&dir, "litekeep-source-abcdef")));
-    assert_true(file_exists(in_scratch(&dir, "litekeep-source-young")));
+    assert_false(file_exists(in_scratch(&dir, "litekeep-tmp-abcdef")));
+    assert_false(file_exists(in_scratch(&dir, "litekeep-tmp-empty")));
     assert_true(file_exists(in_scratch(&dir, "other")));
     lk_tmp_free(t);
 }
@@ -80,7 +68,6 @@ static void what_a_running_one_uses_stays(void **state)
     struct lk_tmp *t = NULL;
     struct lk_error err = {0};
     assert_int_equal(lk_tmp_new(dir.path, &used, &err), LK_OK);
-    age(strrchr(lk_tmp_path(used), '/') + 1, 3600);
     assert_int_equal(lk_tmp_new(dir.path, &t, &err), LK_OK);
     assert_true(file_exists(lk_tmp_path(used)));
     lk_tmp_free(t);
