@@ -16,9 +16,9 @@ void lk_console_init(struct lk_console *c)
     setlocale(LC_CTYPE, "");
     c->utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
     /* Widths of characters are asked of the C library even where marks stay ASCII: the data is UTF-8 anyway.
+     * And no other locale's idea of letters: in Turkish, "VIRTUAL" is not "virtual", and SQLite says it is.
      */
-    if (!c->utf8)
-        setlocale(LC_CTYPE, "C.UTF-8");
+    setlocale(LC_CTYPE, "C.UTF-8");
 
     const char *term = getenv("TERM");
     const bool dumb = term == NULL || term[0] == '\0' || strcmp(term, "dumb") == 0;

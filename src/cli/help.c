@@ -15,7 +15,7 @@ static const struct {
     {0, "done"},
     {1, "our side failed: the store, memory, or writing the output"},
     {2, "wrong usage"},
-    {3, "some sources could not be read; the rest is done"},
+    {3, "some sources could not be read or rebuilt; the rest is done"},
     {5, "a check found damage"},
     {6, "refused, because it would overwrite or endanger something"},
     {10, "no such store, database or backup"},

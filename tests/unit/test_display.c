@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "cli/console.h"
 #include "cli/display.h"
 
 static void wide_characters_take_two_cells_and_marks_none(void **state)
@@ -124,6 +125,21 @@ static void the_nearest_name_is_found_and_a_far_one_is_not(void **state)
     assert_null(lk_display_nearest("a-word-that-is-far-too-long-to-be-meant", names, 5));
 }
 
+/* SQLite folds ASCII and nothing else; strcasecmp does as the locale says, and in Turkish "I" is no "i". */
+static void the_letters_of_the_users_locale_are_not_taken_over(void **state)
+{
+    (void)state;
+    struct lk_console console;
+    setenv("LC_ALL", "C.utf8", 1);
+    lk_console_init(&console);
+    assert_true(console.utf8);
+    assert_string_equal(setlocale(LC_CTYPE, NULL), "C.UTF-8");
+    setenv("LC_ALL", "C", 1);
+    lk_console_init(&console);
+    assert_false(console.utf8);
+    assert_string_equal(setlocale(LC_CTYPE, NULL), "C.UTF-8");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -135,6 +151,7 @@ int main(void)
         cmocka_unit_test(nothing_that_moves_a_terminal_is_left_after_escaping),
         cmocka_unit_test(a_quoted_word_is_one_word_to_a_shell),
         cmocka_unit_test(the_nearest_name_is_found_and_a_far_one_is_not),
+        cmocka_unit_test(the_letters_of_the_users_locale_are_not_taken_over),
     };
     if (setlocale(LC_CTYPE, "C.UTF-8") == NULL)
         return 77; /* skipped: no locale that knows the widths */
