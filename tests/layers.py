@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The structure of the sources, checked by machine.
 
-  - Includes point downward only: base < batch < {parquet, jsonl, sqlite, store} < ops < cli. The four never include
+  - Includes point downward only: base < batch < {parquet, jsonl, sqlite, store} < ops < {cli, ext}. The four never include
     one another, and cli includes litekeep.h and its own headers only.
   - Every header compiles alone.
   - Every header has a guard named after its path.
@@ -26,6 +26,7 @@ BELOW = {
     "sqlite": {"base", "batch"},
     "store": {"base", "batch"},
     "ops": {"base", "batch", "parquet", "jsonl", "sqlite", "store"},
+    "ext": {"base", "batch", "parquet", "jsonl", "sqlite", "store", "ops"},
     "cli": set(),
 }
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+(?:"([^"]+)"|<([^>]+)>)', re.MULTILINE)

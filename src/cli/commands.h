@@ -72,7 +72,7 @@ enum lk_status lk_commands_open(const struct lk_invocation *in, bool init,
                                 void (*on_event)(void *context, const struct litekeep_event *event),
                                 void *context, struct litekeep **out, struct lk_error *err) LK_CHECKED;
 
-extern const struct lk_command lk_cmd_scan, lk_cmd_backup, lk_cmd_list, lk_cmd_show, 
+extern const struct lk_command lk_cmd_scan, lk_cmd_backup, lk_cmd_list, lk_cmd_show, lk_cmd_query,
     lk_cmd_restore, lk_cmd_adopt, lk_cmd_help, lk_cmd_version;
 
 #endif
