@@ -10,6 +10,7 @@ with a number from another day.
     --large           also 9,000,000 rows: does memory stay where it was?
     --small N         databases in the folder of small ones (1,000); 0: leave that part out
     --tables N        tables of the database with many (10,000); 0: leave that part out
+    --no-way-back     leave out restore, query and verify
     --only WORD       contenders whose name holds WORD (and zstd)
     --folder DIR      where to work: on the disk to be measured, outside any Git work tree (litekeep-bench in /var/tmp); kept, since
                       making the databases takes longer than reading them
@@ -23,13 +24,14 @@ import os
 import pathlib
 import platform
 import re
-import shutil
 import sqlite3
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
+
+import way_back
+from measure import Run, remove, size_of, warm
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -52,48 +54,6 @@ for name in os.listdir(out):
     os.fsync(fd)
     os.close(fd)
 """
-
-
-class Run:
-    """One process, its children counted: wall and CPU seconds, peak of resident memory in MB.
-
-    GNU time starts it, since a process keeps the peak of the one that forked it: Python's own would hide a small one."""
-
-    def __init__(self, command):
-        with tempfile.NamedTemporaryFile("r") as report:
-            begun = time.monotonic()
-            done = subprocess.run(["/usr/bin/time", "--format=%U %S %M", f"--output={report.name}", *map(str, command)],
-                                  stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-            self.wall = time.monotonic() - begun
-            if done.returncode != 0:
-                sys.exit(f"{command[0]} failed with {done.returncode}: {done.stderr.decode(errors='replace')[-2000:]}")
-            user, system, memory = report.read().split()[-3:]
-        self.cpu = float(user) + float(system)
-        self.memory = int(memory) / 1024
-
-
-def size_of(path):
-    if path.is_file():
-        return path.stat().st_size
-    seen = {}
-    for file in path.rglob("*"):
-        if file.is_file():
-            info = file.stat()
-            seen[info.st_ino] = info.st_size
-    return sum(seen.values())
-
-
-def remove(path):
-    if path.is_dir():
-        shutil.rmtree(path)
-    elif path.exists():
-        path.unlink()
-
-
-def warm(path):
-    with open(path, "rb", buffering=0) as file:
-        while file.read(1 << 22):
-            pass
 
 
 def contenders(program, out):
@@ -228,6 +188,11 @@ def markdown(results):
         parts.append(table(["", "wall s", "least to most", "ratio to zstd", "CPU s", "peak MB", "output MB", "runs"],
                            [(r["name"], r["wall_s"], f"{r['least_s']} to {r['most_s']}", r["ratio_to_zstd"], r["cpu_s"], r["peak_mb"], r["output_mb"], r["runs"])
                             for r in block["results"]]))
+    if results["way_back"]:
+        parts.append("### The way back")
+        parts.append(table(["", "wall s", "least to most", "compared with", "ratio", "CPU s", "peak MB"],
+                           [(r["name"], r["wall_s"], f"{r['least_s']} to {r['most_s']}", r["base"], r["ratio"], r["cpu_s"], r["peak_mb"])
+                            for r in results["way_back"]]))
     if results["many"]:
         parts.append("### Many small ones")
         parts.append(table(["", "wall s", "fsyncs", "as many fsyncs, s", "beyond them, s", "second backup, s", "peak MB"],
@@ -246,6 +211,7 @@ def main():
     parser.add_argument("--folder", type=pathlib.Path, default=pathlib.Path("/var/tmp/litekeep-bench"))
     parser.add_argument("--litekeep", type=pathlib.Path, default=ROOT / "build" / "litekeep")
     parser.add_argument("--modes", default="rollback,wal")
+    parser.add_argument("--no-way-back", dest="way_back", action="store_false")
     args = parser.parse_args()
     make_posts = pathlib.Path(os.environ.get("LITEKEEP_CORPUS", ROOT.parent / "shared" / "data")) / "make_posts_db.py"
     if not make_posts.exists():
@@ -255,7 +221,7 @@ def main():
     work.mkdir(parents=True, exist_ok=True)
     results = {"machine": {"cores": len(os.sched_getaffinity(0)), "processor": processor(), "kernel": platform.release(),
                            "sqlite": sqlite3.sqlite_version, "date": time.strftime("%Y-%m-%d")},
-               "litekeep": subprocess.run([program, "--version"], capture_output=True, text=True).stdout.strip(), "yardstick": [], "many": []}
+               "litekeep": subprocess.run([program, "--version"], capture_output=True, text=True).stdout.strip(), "yardstick": [], "way_back": [], "many": []}
 
     def yardstick(rows, mode, runs, only):
         db = work / f"posts-{rows}-{mode}.db"
@@ -267,10 +233,13 @@ def main():
             making.rename(db)
         block = {"rows": rows, "mode": mode, "mb": round(db.stat().st_size / 1e6), "results": measure(db, program, work / "out", runs, only)}
         results["yardstick"].append(block)
+        return db
 
     for mode in args.modes.split(","):
         if args.rows:
-            yardstick(args.rows, mode, args.runs, args.only)
+            db = yardstick(args.rows, mode, args.runs, args.only)
+    if args.rows and args.way_back:
+        results["way_back"] = way_back.measure(db, program, work, args.runs)
     if args.large:
         yardstick(9_000_000, "wal", 1, "litekeep")
     if args.small:

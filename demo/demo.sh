@@ -32,7 +32,14 @@ litekeep() { "$program" "$@"; }
 
 say() { printf '\n# %s\n' "$*"; }
 show() { # the command as one would type it, then what it prints
-    printf '$ %s\n' "$*"
+    printf '$'
+    for word in "$@"; do
+        case $word in
+        *[\ \(]*) printf ' "%s"' "$word" ;;
+        *) printf ' %s' "$word" ;;
+        esac
+    done
+    printf '\n'
     "$@"
 }
 
@@ -89,6 +96,32 @@ backup=$(ls -d store/posts/*Z* | tail -n 1)
     printf '$ zcat json/posts.json.gz | head -n 2\n'
     zcat json/posts.json.gz 2>/dev/null | head -n 2
 )
+
+say "The loss: something deletes nearly all posts, and nobody notices until the next backup."
+sqlite3 data/posts.db "DELETE FROM posts WHERE id > 5000;"
+sleep 1
+show litekeep backup data
+show litekeep list posts
+show litekeep diff posts
+
+say "An older backup answers SQL as it lies there."
+show litekeep query posts@latest~1 "SELECT author, count(*) AS posts, sum(likes) FROM posts GROUP BY author ORDER BY 2 DESC LIMIT 3"
+
+say "The table comes back, into the live database; what was there is backed up first. Or the whole database, as a new file."
+show litekeep restore posts@latest~1 --table posts --into data/posts.db --force
+show litekeep restore posts@latest~2 --to yesterday.db
+sqlite3 data/posts.db "SELECT count(*) || ' posts are there again.' FROM posts"
+
+say "Can everything in the store still be read? One file is damaged, to see."
+show litekeep verify
+damaged=$(ls -d store/posts/*Z*/parquet/posts.parquet | head -n 1)
+chmod u+w "$damaged"
+printf 'XXXX' | dd of="$damaged" bs=1 seek=1000 conv=notrunc 2>/dev/null
+code=0
+show litekeep verify posts || code=$?
+echo "exit code $code"
+[ "$code" -eq 5 ] || { echo "demo: exit code 5 was expected" >&2; exit 1; }
+show litekeep restore "posts@$(basename "$(dirname "$(dirname "$damaged")")")" --to rescued.db
 
 say "What cannot be backed up is said, and the rest is done all the same."
 printf 'SQLite it says, but encrypted it is: %s\n' 'x9f2k1' > data/secret.db
