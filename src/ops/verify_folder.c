@@ -274,7 +274,8 @@ static void check_sums(struct walk *w)
         lk_verify_damages_add(&w->backup->damages, w->backup, NULL, 0, LK_SUMS_FILE, "%s", err.message);
     else if (status != LK_OK)
         lk_verify_run_fail(w->backup->database->run, &err);
-    else if ((expected = expect(w, name, lk_buffer_bytes(&manifest))) == NULL)
+    else if (lk_buffer_string(&sums) == NULL || /* a NUL ends the last line's digits */
+             (expected = expect(w, name, lk_buffer_bytes(&manifest))) == NULL)
         w->status = LK_FAILED;
     else
         compare_sums(w, expected, w->files + 1, &sums);
