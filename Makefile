@@ -1,6 +1,6 @@
 # A thin front for meson and ninja.
 #
-#   make              build/litekeep, optimised
+#   make              build/litekeep and build/litekeep_ext.so, optimised
 #   make demo         what it does, shown on a small database
 #   make test         everything that is checked; SUITES="unit e2e" for some of it (tests/README.md)
 #   make bench        side by side with the tools people use instead; BENCH="--rows 90000" for a quick one
@@ -32,6 +32,7 @@ TEST_PACKAGES := $(BUILD_PACKAGES) g++ libcmocka-dev clang libclang-rt-14-dev ll
 all: build/release/build.ninja
 	ninja -C build/release
 	@ln -sfn release/litekeep build/litekeep
+	@ln -sfn release/src/ext/litekeep_ext.so build/litekeep_ext.so
 
 # The build folder is made once; meson itself notices changed meson.build files.
 build/release/build.ninja:

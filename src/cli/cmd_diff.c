@@ -329,8 +329,9 @@ static enum lk_status choose_by_one(struct litekeep *lk, const char *word, struc
     litekeep_list_free(list);
     if (status == LK_OK && backups < 2)
         return lk_console_fail(err, LK_NOT_FOUND,
-                               "there are no two backups to compare; --live FILE compares the last one with "
-                               "the database file");
+                               "'%s' has no two backups to compare; --live FILE compares the last one with "
+                               "the database file",
+                               word);
     if (status == LK_OK) {
         out->before = join(word, strlen(word), "@latest~1");
         out->after = join(word, strlen(word), "@latest");

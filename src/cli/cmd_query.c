@@ -121,11 +121,11 @@ static enum lk_status run(const struct lk_invocation *in, struct lk_error *err)
 }
 
 static const struct lk_example examples[] = {
-    {"litekeep query posts \"SELECT count(*), max(created_at) FROM post\"", "ask the latest backup"},
-    {"litekeep query posts@7d \"SELECT * FROM users WHERE id = 17\" --format jsonl",
+    {"litekeep query posts \"SELECT count(*), max(created) FROM posts\"", "ask the latest backup"},
+    {"litekeep query posts@7d \"SELECT * FROM posts WHERE id = 17\" --format jsonl",
      "a row as it was a week ago"},
-    {"litekeep query posts --attach old=posts@latest~1 \"SELECT * FROM old.post WHERE id NOT IN (SELECT id "
-     "FROM post)\"",
+    {"litekeep query posts --attach old=posts@latest~1 \"SELECT * FROM old.posts WHERE id NOT IN (SELECT id "
+     "FROM posts)\"",
      "rows that the backup before had"},
     {"litekeep query posts - --format csv < report.sql", "SQL from a file, rows for a spreadsheet"},
 };

@@ -15,7 +15,8 @@ static const struct lk_option globals[LK_GLOBALS] = {
     [LK_GLOBAL_JSON] =
         {.name = "json",
          .kind = LK_OPTION_FLAG,
-         .help = "print results as JSON: one document, or one line an event for backup and verify"},
+         .help =
+             "print results as JSON: one document; for backup, verify and diff --rows a line for each event"},
     [LK_GLOBAL_QUIET] = {.name = "quiet",
                          .letter = 'q',
                          .kind = LK_OPTION_FLAG,

@@ -18,7 +18,7 @@ static const struct {
     {3, "some sources could not be read or rebuilt; the rest is done"},
     {5, "a check found damage"},
     {6, "refused, because it would overwrite or endanger something"},
-    {10, "no such store, database or backup"},
+    {10, "no such store, database, backup, table or file"},
     {11, "another run holds the lock"},
     {130, "interrupted"},
 };
@@ -131,7 +131,8 @@ void lk_help_overview(FILE *to, size_t width)
     paragraphs(to,
                "litekeep backs up every SQLite database below a folder to open formats (Parquet and JSON "
                "lines), while "
-               "the database is in use, and verifies what it wrote.",
+               "the database is in use, verifies what it wrote, and brings it back: a table, or the whole "
+               "database.",
                page);
     const char *group = "";
     for (size_t i = 0; i < count; i++) {

@@ -178,8 +178,9 @@ enum lk_status litekeep_head(struct litekeep *lk, const char *what, const char *
         .secret = lk->store->secret, .on_note = warn.call, .context = warn.context};
     const struct lk_manifest_table *t = find_table(w.backup->manifest, table);
     if (t == NULL)
-        status = lk_fail(err, LK_NOT_FOUND, "%s has no table \"%s\": litekeep show %s lists its tables",
-                         w.backup->manifest->id, table, w.database->folder);
+        status = lk_fail(err, LK_NOT_FOUND, "%s@%s has no table \"%s\": litekeep show %s@%s lists its tables",
+                         w.database->folder, w.backup->manifest->id, table, w.database->folder,
+                         w.backup->manifest->id);
     else
         status = lk_stored_table_open(w.backup, t, &options, &stored, err);
     if (status == LK_OK)

@@ -139,8 +139,8 @@ static enum lk_status fill_sandbox(struct query *q, struct lk_error *err)
 }
 
 /* A virtual table (FTS, R-Tree) has no rows of its own in a backup; say so rather than that it does not
- * exist. */
-static void explain_missing(const struct query *q, struct lk_error *err)
+ * exist. Of any other name say where those that exist are listed. */
+static void explain_missing(const struct query *q, const char *what, struct lk_error *err)
 {
     static const char missing[] = "no such table: ", create[] = "CREATE VIRTUAL";
     const char *name = strstr(err->message, missing);
@@ -165,6 +165,11 @@ static void explain_missing(const struct query *q, struct lk_error *err)
             return;
         }
     }
+    if (strchr(name, '.') != NULL) /* of another backup, or what a view asks for */
+        return;
+    char found[sizeof err->message];
+    memcpy(found, err->message, sizeof found);
+    (void)lk_fail(err, LK_USAGE, "%s; litekeep show %s lists the tables", found, what);
 }
 
 static void free_query(struct query *q)
@@ -196,7 +201,7 @@ enum lk_status litekeep_query(struct litekeep *lk, const struct litekeep_query_o
     if (status == LK_OK) {
         status = lk_sandbox_run(q.sandbox, options, rows, err);
         if (status == LK_USAGE)
-            explain_missing(&q, err);
+            explain_missing(&q, options->what, err);
     }
     free_query(&q);
     return status;

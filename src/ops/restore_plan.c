@@ -73,8 +73,8 @@ static enum lk_status fail_no_table(const struct lk_manifest *m, const char *wan
     if (near.len > 0)
         lk_buffer_append_string(&near, "\"?");
     const char *names = lk_buffer_string(&near);
-    const enum lk_status status =
-        lk_fail(err, LK_NOT_FOUND, "%s has no table \"%s\"%s", m->id, wanted, names == NULL ? "" : names);
+    const enum lk_status status = lk_fail(err, LK_NOT_FOUND, "backup %s has no table \"%s\"%s", m->id, wanted,
+                                          names == NULL ? "" : names);
     lk_buffer_reset(&near);
     return status;
 }
@@ -112,8 +112,9 @@ static enum lk_status resolve_names(struct lk_restore_plan *p, struct lk_error *
         if (name == NULL)
             return fail_no_table(m, wanted[i], err);
         if (lk_manifest_find_table(m, name) == NULL && is_left_out(m, name))
-            return lk_fail(err, LK_NOT_FOUND, "%s does not hold table \"%s\": it was left out of this backup",
-                           m->id, name);
+            return lk_fail(err, LK_NOT_FOUND,
+                           "backup %s does not hold table \"%s\": it was left out of this backup", m->id,
+                           name);
         if (has_name(p->names, name))
             continue;
         if ((p->names[names++] = lk_copy_string(name)) == NULL)
@@ -234,8 +235,8 @@ static enum lk_status choose_asked(struct lk_restore_plan *p, struct lk_error *e
     const size_t asked = p->options->from == LITEKEEP_PARQUET ? 0 : p->options->from == LITEKEEP_JSON ? 1 : 2;
     if (!has[asked]) {
         const char *other = has[0] ? names[0] : has[1] ? names[1] : has[2] ? names[2] : NULL;
-        return lk_fail(err, LK_UNREADABLE, "%s was not made with the format %s%s%s", m->id, names[asked],
-                       other == NULL ? "" : ": --from ", other == NULL ? "" : other);
+        return lk_fail(err, LK_UNREADABLE, "backup %s was not made with the format %s%s%s", m->id,
+                       names[asked], other == NULL ? "" : ": --from ", other == NULL ? "" : other);
     }
     p->stored = asked == 0 ? LK_STORED_PARQUET : LK_STORED_JSON;
     p->way[p->ways++] = asked == 2 ? LK_RESTORE_PAGES : LK_RESTORE_ROWS;

@@ -226,9 +226,10 @@ enum lk_status lk_restore_target_prepare(struct lk_restore_target *t, uint64_t b
         char need[LK_TIME_SIZE], have[LK_TIME_SIZE];
         lk_size_format(bytes, need);
         lk_size_format(free_bytes, have);
-        return lk_fail(err, LK_FAILED,
-                       "%s: about %s are needed there, %s are free; restore to another folder",
-                       t->folder_path, need, have);
+        return lk_fail(
+            err, LK_FAILED,
+            "%s: about %s are needed there, %s are free beside a reserve; restore to another folder",
+            t->folder_path, need, have);
     }
     t->build = lk_format("%s/restored.db", lk_tmp_path(t->tmp));
     if (t->build == NULL)

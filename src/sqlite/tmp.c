@@ -144,7 +144,8 @@ enum lk_status lk_tmp_check_space(const struct lk_tmp *t, uint64_t bytes, struct
     char have[LK_TIME_SIZE];
     lk_size_format(bytes, need);
     lk_size_format(free_bytes, have);
-    return lk_fail(err, LK_UNREADABLE, "%s: a copy needs %s, %s are free; choose another place with --tmp",
+    return lk_fail(err, LK_UNREADABLE,
+                   "%s: a copy needs %s, %s are free beside a reserve; choose another place with --tmp",
                    t->path, need, have);
 }
 

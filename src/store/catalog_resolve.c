@@ -116,7 +116,7 @@ static enum lk_status resolve_time(const struct lk_backup_list *list, const char
     if (oldest == NULL)
         return fail_none(list, when, err);
     char shown[LK_TIME_SIZE];
-    lk_time_format(instant, shown);
+    lk_time_format(instant - instant % 1000000000, shown); /* an age is from now: its fraction says nothing */
     return lk_fail(err, LK_NOT_FOUND, "'%s': no backup was started at or before %s; the oldest is %s", when,
                    shown, oldest->id);
 }

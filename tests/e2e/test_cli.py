@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import pty
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -63,7 +64,8 @@ def test_exit_codes_of_a_missing_store_database_and_backup(litekeep, small):
     litekeep("show", "missing", expect=10)
     litekeep("show", "small@2001-01-01", expect=10)
     litekeep("show", "small@latest~7", expect=10)
-    litekeep("show", "small", "missing", expect=10)
+    done = litekeep("show", "small", "missing", expect=10)
+    assert re.search(r'small@(\S+) has no table "missing": litekeep show small@\1 lists its tables', done.err)
 
 
 def test_a_question_gives_one_json_document_and_work_gives_lines_with_a_type(litekeep, small):

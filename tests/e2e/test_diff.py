@@ -414,7 +414,7 @@ def test_shadow_and_internal_tables_are_shown_where_they_differ(litekeep, tmp_pa
 @pytest.mark.sanitized
 def test_the_same_database_has_no_difference(litekeep, small):
     litekeep.backup(small)
-    litekeep("diff", "small", expect=10)
+    assert "'small' has no two backups" in litekeep("diff", "small", expect=10).err
     litekeep.backup(small)
     assert "No difference." in litekeep("diff", "small").out
     assert "No difference." in litekeep("diff", small, "--live", small).out

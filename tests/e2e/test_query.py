@@ -15,7 +15,7 @@ import pytest
 import awkward
 from conftest import PROGRAM, WRAPPER, lacking, tool
 
-EXTENSION = PROGRAM.parent / "src" / "ext" / "litekeep_ext.so"
+EXTENSION = PROGRAM.resolve().parent / "src" / "ext" / "litekeep_ext.so"
 
 
 def as_value(value):
@@ -108,7 +108,7 @@ def test_views_are_there_and_virtual_tables_say_what_to_do(backed_up, awkward_fo
     done = backed_up("query", "schema", "SELECT * FROM broken", expect=2)
     assert "no_such_table" in done.err
     done = backed_up("query", "schema", "SELECT * FROM nowhere", expect=2)
-    assert "no such table: nowhere" in done.err
+    assert "no such table: nowhere; litekeep show schema lists the tables" in done.err
 
 
 def test_tables_with_any_name_can_be_queried(backed_up, awkward_folder):

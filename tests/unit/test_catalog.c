@@ -328,6 +328,7 @@ static const struct question questions[] = {
     {"2024-05-28T10:00:00", LK_OK, 1, NULL}, /* local */
     {"2030-01-01T00:00:00Z", LK_OK, 5, NULL},
     {"2000-01-01T00:00:00Z", LK_NOT_FOUND, 0, "the oldest is 2024-05-27T080000Z"},
+    {"2000-01-01T00:00:00.5Z", LK_NOT_FOUND, 0, "at or before 2000-01-01T00:00:00Z;"},
     {"0s", LK_OK, 5, NULL},
     {"1h", LK_OK, 4, NULL},
     {"7d", LK_NOT_FOUND, 0, "oldest"},
