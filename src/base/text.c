@@ -1,6 +1,7 @@
 #include "base/text.h"
 
 #include <fnmatch.h>
+#include <strings.h>
 
 #include "base/memory.h"
 #include "base/utf8_valid.h"
@@ -305,5 +306,13 @@ bool lk_base64_decode(struct lk_bytes in, struct lk_buffer *out)
     if ((invalid & 0x80) == 0)
         return true;
     out->len = start;
+    return false;
+}
+
+bool lk_text_is_listed(const char *const *names, const char *name)
+{
+    for (; names != NULL && *names != NULL; names++)
+        if (strcasecmp(*names, name) == 0)
+            return true;
     return false;
 }

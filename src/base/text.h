@@ -35,4 +35,8 @@ bool lk_glob_match(const char *glob, const char *text);
 void lk_base64_encode(struct lk_bytes in, struct lk_buffer *out);
 bool lk_base64_decode(struct lk_bytes in, struct lk_buffer *out);
 
+/* Is `name` in the NULL-terminated list (NULL: empty)? ASCII letters match in either case, as names do in
+ * SQLite. */
+bool lk_text_is_listed(const char *const *names, const char *name);
+
 #endif

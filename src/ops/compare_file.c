@@ -3,12 +3,10 @@
 #include <strings.h>
 
 #include "base/memory.h"
+#include "base/text.h"
 #include "ops/compare_rows.h"
 #include "ops/manifest_structure.h"
 #include "sqlite/structure.h"
-
-/* The file is nobody else's: its lock may be held as long as it takes. */
-#define LOCK_LIMIT (INT64_MAX / 4)
 
 struct comparison {
     const char *path;
@@ -19,14 +17,6 @@ struct comparison {
     struct lk_compare_rows_table *table; /* those to be compared */
     size_t tables;
 };
-
-static bool is_listed(const char *const *names, const char *name)
-{
-    for (; names != NULL && *names != NULL; names++)
-        if (strcasecmp(*names, name) == 0)
-            return true;
-    return false;
-}
 
 /* ---- Pragmas and schema */
 
@@ -79,8 +69,8 @@ static const char *shown(const struct lk_schema_text *t)
 
 static bool is_left_out(const struct comparison *c, const struct lk_schema_row *row)
 {
-    return is_listed(c->options->left_out, shown(&row->name)) ||
-           is_listed(c->options->left_out, shown(&row->tbl_name));
+    return lk_text_is_listed(c->options->left_out, shown(&row->name)) ||
+           lk_text_is_listed(c->options->left_out, shown(&row->tbl_name));
 }
 
 static enum lk_status compare_schema(const struct comparison *c, struct lk_error *err)
@@ -134,11 +124,11 @@ static enum lk_status compare_tables(struct comparison *c, struct lk_error *err)
     enum lk_status status = LK_OK;
     for (size_t i = 0; i < c->wanted->tables && status == LK_OK; i++) {
         const struct lk_table_schema *t = c->wanted->table[i];
-        if (is_listed(c->options->left_out, t->name))
+        if (lk_text_is_listed(c->options->left_out, t->name))
             continue;
         /* Of single tables, sqlite_sequence has only the rows that belong to them. */
         if (c->options->tables != NULL && t->kind == LK_TABLE_INTERNAL &&
-            !is_listed(c->options->tables, t->name))
+            !lk_text_is_listed(c->options->tables, t->name))
             continue;
         status = add_table(c, i, err);
     }
@@ -177,7 +167,7 @@ enum lk_status lk_compare_file(const char *path, const struct lk_manifest *manif
                                const struct lk_compare_file_options *options, struct lk_error *err)
 {
     const struct lk_source_options source_options = {
-        .snapshot = LK_SNAPSHOT_READ, .max_lock = LOCK_LIMIT, .network = LK_NETWORK_NO};
+        .snapshot = LK_SNAPSHOT_READ, .max_lock = LK_SOURCE_NO_MAX_LOCK, .network = LK_NETWORK_NO};
     struct lk_source *source = NULL;
     enum lk_status status = lk_source_open(path, &source_options, &source, err);
     if (status == LK_OK)

@@ -44,14 +44,6 @@ static bool is_virtual(const struct lk_manifest_schema_row *row)
     return is_type(row, "table") && skip_word(&at, "create") && skip_word(&at, "virtual");
 }
 
-static bool is_listed(const char *const *names, const char *name)
-{
-    for (; names != NULL && *names != NULL; names++)
-        if (strcasecmp(*names, name) == 0)
-            return true;
-    return false;
-}
-
 static bool is_left_out(const struct lk_manifest *m, const char *name)
 {
     for (size_t i = 0; i < m->left_out.count; i++)
@@ -126,7 +118,7 @@ static bool wants_table(const struct choice *c, const char *name)
     if (c->tables == NULL)
         return true;
     const char *owner = is_shadow(c->m, name) ? owner_of(c, name) : NULL;
-    return is_listed(c->tables, name) || (owner != NULL && is_listed(c->tables, owner));
+    return lk_text_is_listed(c->tables, name) || (owner != NULL && lk_text_is_listed(c->tables, owner));
 }
 
 static void choose_rows(struct choice *c)

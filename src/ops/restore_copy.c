@@ -7,7 +7,6 @@
 #include "sqlite/tmp.h"
 
 #define CHUNK (1u << 20)
-#define FOR_EVER INT64_C(1000000000000000000) /* ns: nobody else wants a lock on our copy */
 
 static enum lk_status check_interrupt(const struct lk_input *in, struct lk_error *err)
 {
@@ -154,7 +153,7 @@ enum lk_status lk_restore_copy_open(const struct lk_backup *backup, const char *
         status = lk_restore_copy_unpack(backup, path, &silent, err);
     if (status == LK_OK) {
         const struct lk_source_options options = {.snapshot = LK_SNAPSHOT_READ,
-                                                  .max_lock = FOR_EVER,
+                                                  .max_lock = LK_SOURCE_NO_MAX_LOCK,
                                                   .tmp = lk_tmp_path(c->tmp),
                                                   .interrupt = lk_session_interrupt()};
         status = lk_source_open(path, &options, &c->source, err);

@@ -9,8 +9,6 @@
 #include "sqlite/integrity.h"
 #include "sqlite/source.h"
 
-#define FOR_EVER INT64_C(1000000000000000000) /* ns: nobody else wants a lock on a file being made */
-
 /* ---- The rows */
 
 struct progress {
@@ -114,7 +112,7 @@ enum lk_status lk_restore_proof_compare(const struct lk_restore_plan *p, const c
                                         struct lk_error *err)
 {
     const struct lk_source_options options = {.snapshot = LK_SNAPSHOT_READ,
-                                              .max_lock = FOR_EVER,
+                                              .max_lock = LK_SOURCE_NO_MAX_LOCK,
                                               .network = LK_NETWORK_NO,
                                               .interrupt = lk_session_interrupt()};
     struct lk_source *source = NULL;

@@ -48,7 +48,9 @@ enum lk_snapshot {
 
 enum lk_network { LK_NETWORK_DETECT, LK_NETWORK_NO, LK_NETWORK_YES }; /* the latter two: for tests */
 
-#define LK_SOURCE_MAX_LOCK INT64_C(3000000000)  /* ns */
+#define LK_SOURCE_MAX_LOCK INT64_C(3000000000) /* ns */
+/* max_lock for a file that nobody else wants: as long as it takes. */
+#define LK_SOURCE_NO_MAX_LOCK INT64_C(1000000000000000000)
 #define LK_SOURCE_READ_RATE UINT64_C(230000000) /* bytes/s: a whole backup of the yardstick on two cores */
 
 struct lk_source_options { /* {0} is the default */

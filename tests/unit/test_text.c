@@ -308,6 +308,17 @@ static void nothing_is_text_without_an_address(void **state)
     lk_buffer_reset(&out);
 }
 
+static void a_name_is_found_in_a_list_whatever_its_case(void **state)
+{
+    (void)state;
+    const char *const names[] = {"posts", "", "\303\204rger", NULL};
+    assert_true(lk_text_is_listed(names, "POSTS"));
+    assert_true(lk_text_is_listed(names, ""));
+    assert_false(lk_text_is_listed(names, "post"));
+    assert_false(lk_text_is_listed(names, "\303\244rger"));
+    assert_false(lk_text_is_listed(NULL, "posts"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -324,6 +335,7 @@ int main(void)
         cmocka_unit_test(all_bytes_come_back_from_base64),
         cmocka_unit_test(malformed_base64_appends_nothing),
         cmocka_unit_test(nothing_is_text_without_an_address),
+        cmocka_unit_test(a_name_is_found_in_a_list_whatever_its_case),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
