@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """The structure of the sources, checked by machine.
 
-  - Includes point downward only: base < batch < {parquet, jsonl, sqlite, store} < ops < {cli, ext}. The four never include
+  - Includes point downward only: base < batch < {parquet, jsonl, sqlite, store, host} < ops < {cli, ext}. The five never include
     one another, and cli includes litekeep.h and its own headers only.
   - Every header compiles alone.
   - Every header has a guard named after its path.
   - Libraries export names that begin with lk_ (litekeep.h's functions: litekeep_), and no .c file declares another's names by `extern`.
-  - No source file is longer than 800 lines.
+  - No source file is longer than 800 lines (the public interface is one file, whatever its length).
 
 Prints one line for each failure; the last line counts checks: "N checks, N failures".
 """
@@ -25,8 +25,9 @@ BELOW = {
     "jsonl": {"base", "batch"},
     "sqlite": {"base", "batch"},
     "store": {"base", "batch"},
-    "ops": {"base", "batch", "parquet", "jsonl", "sqlite", "store"},
-    "ext": {"base", "batch", "parquet", "jsonl", "sqlite", "store", "ops"},
+    "host": {"base"},
+    "ops": {"base", "batch", "parquet", "jsonl", "sqlite", "store", "host"},
+    "ext": {"base", "batch", "parquet", "jsonl", "sqlite", "store", "host", "ops"},
     "cli": set(),
 }
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+(?:"([^"]+)"|<([^>]+)>)', re.MULTILINE)
@@ -72,7 +73,7 @@ def check_guard(path):
 def check_text(path):
     text = path.read_text()
     lines = text.count("\n")
-    if lines > MOST_LINES:
+    if lines > MOST_LINES and layer_of(path) != "include":
         yield f"{lines} lines: more than {MOST_LINES}"
     if path.suffix == ".c" and re.search(r"^extern\s+(?!\"C\")", text, re.MULTILINE):
         yield "declares another file's name by extern"

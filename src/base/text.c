@@ -213,6 +213,66 @@ char *lk_text_escaped(struct lk_bytes text)
     return copy;
 }
 
+/* May this byte stand in a word of a shell without quotes, at any place of it? */
+static bool is_plain(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           (c != '\0' && strchr("_-./:,+@%", c) != NULL);
+}
+
+char *lk_text_quote(const char *word)
+{
+    size_t len = 0, marks = 0;
+    bool plain = word[0] != '\0';
+    for (; word[len] != '\0'; len++) {
+        plain = plain && is_plain(word[len]);
+        marks += word[len] == '\'' ? 1 : 0;
+    }
+    if (plain)
+        return lk_copy_string(word);
+    char *out = lk_allocate(len + marks * 3 + 3), *to = out;
+    if (out == NULL)
+        return NULL;
+    *to++ = '\'';
+    for (size_t i = 0; i < len; i++) {
+        if (word[i] == '\'') {
+            memcpy(to, "'\\''", 4);
+            to += 4;
+        } else {
+            *to++ = word[i];
+        }
+    }
+    memcpy(to, "'", 2);
+    return out;
+}
+
+char *lk_text_quote_shown(const char *word)
+{
+    const struct lk_bytes text = lk_bytes_of(word);
+    struct lk_buffer out = {0};
+    bool shown = true;
+    lk_buffer_append_string(&out, "$'");
+    for (size_t i = 0, n; i < text.len; i += n) {
+        const uint8_t *at = text.ptr + i;
+        n = at[0] < 0x80 ? 1 : lk_utf8_valid_sequence(at, text.len - i);
+        const uint32_t character = n == 0 ? 0 : get_utf8(at, &n);
+        if (character >= 0x20 && character != 0x7f && !is_treacherous(character)) {
+            if (character == '\'' || character == '\\')
+                lk_buffer_append_byte(&out, '\\');
+            lk_buffer_append(&out, at, n);
+            continue;
+        }
+        shown = false;
+        n = n == 0 ? 1 : n;
+        for (size_t k = 0; k < n; k++)
+            lk_buffer_append_format(&out, "\\x%02x", at[k]);
+    }
+    lk_buffer_append_byte(&out, '\'');
+    char *copy = shown ? lk_text_quote(word) : out.failed ? NULL : lk_copy_bytes(out.data, out.len);
+    lk_buffer_reset(&out);
+    return copy;
+}
+
 bool lk_glob_match(const char *glob, const char *text)
 {
     return fnmatch(glob, text, 0) == 0;

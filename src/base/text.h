@@ -26,6 +26,19 @@ void lk_text_escape(struct lk_bytes text, struct lk_buffer *out);
 /* The same as a new string, for messages; NULL when memory is out. Free with lk_free. */
 char *lk_text_escaped(struct lk_bytes text);
 
+/* The word as a POSIX shell reads it back: as it is when that is safe, else in single quotes. For commands
+ * that people copy, and for crontab lines. NULL when memory is out; lk_free it. */
+char *lk_text_quote(const char *word);
+
+/* The same for a command line on a terminal: a word with what lk_text_escape does not show as it is becomes
+ * $'...', which bash, zsh and ksh read back to the very same bytes. Nothing in it is ever outside of quotes.
+ */
+char *lk_text_quote_shown(const char *word);
+
+/* The name that `word` was probably meant to be: the nearest of `count` by edit distance (insert, delete,
+ * replace, swap), or the only one that it begins; NULL when none is near. Names are borrowed. */
+const char *lk_text_nearest(const char *word, const char *const *names, size_t count);
+
 /* Does `text` match a glob (*, ?, [...]; case-sensitive; fnmatch without FNM_PATHNAME)? */
 bool lk_glob_match(const char *glob, const char *text);
 

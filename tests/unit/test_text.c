@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -319,6 +320,86 @@ static void a_name_is_found_in_a_list_whatever_its_case(void **state)
     assert_false(lk_text_is_listed(NULL, "posts"));
 }
 
+static void assert_quoted(const char *word, const char *quoted)
+{
+    char *text = lk_text_quote(word);
+    assert_non_null(text);
+    assert_string_equal(text, quoted);
+    lk_free(text);
+}
+
+static void a_shell_reads_a_quoted_word_back(void **state)
+{
+    (void)state;
+    assert_quoted("posts@latest~2", "'posts@latest~2'");
+    assert_quoted("/srv/data/posts_2-1.db", "/srv/data/posts_2-1.db");
+    assert_quoted("", "''");
+    assert_quoted("two words", "'two words'");
+    assert_quoted("it's", "'it'\\''s'");
+    assert_quoted("'", "''\\'''");
+    assert_quoted("a=b", "'a=b'");
+    assert_quoted("$HOME", "'$HOME'");
+    assert_quoted("new\nline", "'new\nline'");
+    assert_quoted("\xc3\xa9", "'\xc3\xa9'");
+    /* And every byte, by a shell itself. */
+    char word[256];
+    for (int i = 1; i < 256; i++)
+        word[i - 1] = (char)i;
+    word[255] = '\0';
+    char *quoted = lk_text_quote(word), command[1000], back[300] = "";
+    assert_non_null(quoted);
+    (void)snprintf(command, sizeof command, "printf %%s %s", quoted);
+    FILE *shell = popen(command, "r");
+    assert_non_null(shell);
+    assert_int_equal(fread(back, 1, sizeof back, shell), 255);
+    assert_int_equal(pclose(shell), 0);
+    assert_memory_equal(back, word, 255);
+    lk_free(quoted);
+}
+
+static void assert_quoted_shown(const char *word, const char *quoted)
+{
+    char *text = lk_text_quote_shown(word);
+    assert_non_null(text);
+    assert_string_equal(text, quoted);
+    lk_free(text);
+}
+
+static void a_word_quoted_for_a_terminal_has_no_controls_and_is_read_back_too(void **state)
+{
+    (void)state;
+    assert_quoted_shown("/srv/posts.db", "/srv/posts.db");
+    assert_quoted_shown("", "''");
+    assert_quoted_shown("it's a \\ \xc3\xa9", "'it'\\''s a \\ \xc3\xa9'");
+    assert_quoted_shown("x'\"$(id)\"\x01", "$'x\\'\"$(id)\"\\x01'");
+    assert_quoted_shown("\\\xff\n", "$'\\\\\\xff\\x0a'");
+    assert_quoted_shown("\xe2\x80\xae", "$'\\xe2\\x80\\xae'");
+    /* Every byte, and hidden characters before a digit, by a shell that knows this. */
+    char word[300], script[1200], back[400] = "";
+    for (int i = 1; i < 256; i++)
+        word[i - 1] = (char)i;
+    (void)snprintf(word + 255, sizeof word - 255,
+                   "\xc2\x85"
+                   "0\xe2\x80\xae"
+                   "f\x01"
+                   "a");
+    char *quoted = lk_text_quote_shown(word);
+    assert_non_null(quoted);
+    for (const char *at = quoted; *at != '\0'; at++)
+        assert_true((uint8_t)*at >= 0x20 && (uint8_t)*at < 0x7f);
+    (void)snprintf(script, sizeof script, "printf %%s %s", quoted);
+    char *argument = lk_text_quote(script), command[4000];
+    assert_non_null(argument);
+    (void)snprintf(command, sizeof command, "bash -c %s", argument);
+    FILE *shell = popen(command, "r");
+    assert_non_null(shell);
+    assert_int_equal(fread(back, 1, sizeof back, shell), strlen(word));
+    assert_int_equal(pclose(shell), 0);
+    assert_string_equal(back, word);
+    lk_free(argument);
+    lk_free(quoted);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -336,6 +417,8 @@ int main(void)
         cmocka_unit_test(malformed_base64_appends_nothing),
         cmocka_unit_test(nothing_is_text_without_an_address),
         cmocka_unit_test(a_name_is_found_in_a_list_whatever_its_case),
+        cmocka_unit_test(a_shell_reads_a_quoted_word_back),
+        cmocka_unit_test(a_word_quoted_for_a_terminal_has_no_controls_and_is_read_back_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
