@@ -68,8 +68,14 @@ enum litekeep_event_type {
     LITEKEEP_EVENT_PLANNED, /* path, database, source_bytes, message: what dry_run would back up, and how */
     LITEKEEP_EVENT_DONE, /* path, database, id, tables, rows, source_bytes, stored_bytes, duration, verified
                           */
-    LITEKEEP_EVENT_CHECKED, /* verify: database, id, tables, rows, stored_bytes, duration, status */
+    LITEKEEP_EVENT_CHECKED,   /* verify: database, id, tables, rows, stored_bytes, duration, status */
+    LITEKEEP_EVENT_ALARM,     /* path, database, alarm, message: raised just now */
+    LITEKEEP_EVENT_OPEN,      /* path, database, alarm, message: raised earlier, and still open */
+    LITEKEEP_EVENT_RECOVERED, /* path, database, alarm, message: what was lost is back; the alarm is over */
+    LITEKEEP_EVENT_PRUNED, /* path, database, id, stored_bytes, message: a backup was removed by the policy */
 };
+
+struct litekeep_alarm;
 
 /* One event. Strings are shown text, borrowed for the call, NULL where the type does not name them. */
 struct litekeep_event {
@@ -85,10 +91,17 @@ struct litekeep_event {
     uint64_t source_bytes, done_bytes, stored_bytes;
     int64_t duration;
     bool verified;
+    const struct litekeep_alarm *alarm;
 };
 
 struct litekeep_options {
-    const char *store; /* NULL: LITEKEEP_STORE, else $XDG_DATA_HOME/litekeep, else ~/.local/share/litekeep */
+    /* NULL: LITEKEEP_STORE, else `store` of the config file, else $XDG_DATA_HOME/litekeep, else
+     * ~/.local/share/litekeep */
+    const char *store;
+    /* The config file. NULL: LITEKEEP_CONFIG, else $XDG_CONFIG_HOME/litekeep/config.ini, else
+     * ~/.config/litekeep/config.ini, which need not exist. It is read by the first call that needs it; one
+     * that cannot be understood is LK_USAGE then. "" is no config at all. */
+    const char *config;
     bool init; /* create the store where it does not exist (the default path is always created by a backup) */
     /* Called while work goes on, one call at a time, from any thread. May be NULL. */
     void (*on_event)(void *context, const struct litekeep_event *event);
@@ -104,6 +117,9 @@ enum lk_status litekeep_open(const struct litekeep_options *options, struct lite
 void litekeep_close(struct litekeep *lk);
 /* The store's path, as it would be used. */
 const char *litekeep_store_path(const struct litekeep *lk);
+/* What a command line that people copy needs behind "litekeep" to use this store: "--store DIR ", quoted for
+ * a shell; "" where a plain command uses it. */
+const char *litekeep_store_option(const struct litekeep *lk);
 
 /* Ask all work in this process to stop soon with LK_INTERRUPTED, leaving nothing half-made.
  * Async-signal-safe. */
@@ -121,6 +137,9 @@ void litekeep_format_duration(int64_t duration, char *out);
 void litekeep_format_size(uint64_t bytes, char *out);
 void litekeep_format_time_local(int64_t time, char *out);
 void litekeep_format_time(int64_t time, char *out);
+/* The name that `word` was probably meant to be: the nearest of `count` by edit distance, or the only one
+ * that it begins; NULL when none is near. Names are borrowed. */
+const char *litekeep_nearest(const char *word, const char *const *names, size_t count);
 
 /* ---- scan: the databases below some paths
  * --------------------------------------------------------------------------------- */
@@ -139,11 +158,16 @@ struct litekeep_found {
     const char *journal_mode; /* "wal" or "rollback" or "" */
     uint32_t page_size;       /* bytes; 0 when unknown */
     int64_t modified;
-    const char *database;       /* folder in the store; NULL: never backed up */
-    const char *last_backup;    /* id; NULL: never */
-    int64_t last_finished;      /* 0: never */
-    bool git_tracked;           /* in the index of a Git repository: a checkout can replace it */
-    const char *const *threats; /* sentences: what endangers it; NULL-terminated */
+    const char *database;        /* folder in the store; NULL: never backed up */
+    const char *last_backup;     /* id; NULL: never */
+    int64_t last_finished;       /* 0: never */
+    bool git_tracked;            /* in the index of a Git repository: a checkout can replace it */
+    const char *const *threats;  /* sentences: what endangers it; NULL-terminated */
+    const char *const *remedies; /* command lines that make it safe, in their order; NULL-terminated */
+    const char *file;            /* its path byte for byte, for other calls */
+    const char *repository;      /* top of the Git work tree that it lies in; shown; NULL: none is known */
+    bool git_unsafe;             /* litekeep_guard_fix has something to do for it */
+    bool git_unknown;            /* it lies in a repository that cannot be looked at; threats[0] says why */
 };
 
 struct litekeep_scan {
@@ -162,8 +186,14 @@ void litekeep_scan_free(struct litekeep_scan *scan);
  */
 
 enum litekeep_format { LITEKEEP_PARQUET = 1, LITEKEEP_JSON = 2, LITEKEEP_SQLITE = 4 };
-enum litekeep_snapshot { LITEKEEP_SNAPSHOT_AUTO, LITEKEEP_SNAPSHOT_READ, LITEKEEP_SNAPSHOT_COPY };
+enum litekeep_snapshot {
+    LITEKEEP_SNAPSHOT_DEFAULT, /* as the config says, else auto */
+    LITEKEEP_SNAPSHOT_AUTO,
+    LITEKEEP_SNAPSHOT_READ,
+    LITEKEEP_SNAPSHOT_COPY
+};
 
+/* What is zero or NULL here is as the config file says, and only then as the comments say. */
 struct litekeep_backup_options {
     const char *const *paths;   /* files and folders; none: the current folder */
     unsigned formats;           /* bits of enum litekeep_format; 0: Parquet and JSON */
@@ -179,7 +209,7 @@ struct litekeep_backup_options {
     const char *tmp;       /* where copies of sources go; NULL: in the store */
     unsigned jobs;         /* encoder threads; 0: by processors and memory */
     uint64_t memory;       /* bytes; 0: 256 MiB */
-    int64_t if_older_than; /* skip a database whose last backup is younger; 0: never skip */
+    int64_t if_older_than; /* skip a database whose last backup is younger; 0, or less than 0: never skip */
     bool no_verify;
     bool dry_run;
     bool rebuild; /* forget the columns of earlier backups */
@@ -188,6 +218,8 @@ struct litekeep_backup_options {
 
 struct litekeep_backup_summary {
     uint64_t done, skipped, failed; /* databases; failed includes files that are no readable databases */
+    uint64_t alarms, open_alarms;   /* raised by this run; raised earlier and still open */
+    uint64_t pruned;                /* backups removed by the policy */
     uint64_t rows, source_bytes, stored_bytes;
     int64_t duration;
 };
@@ -196,6 +228,47 @@ struct litekeep_backup_summary {
  * (litekeep_worse), and err holds the message of the first failure; each has been an event. */
 enum lk_status litekeep_backup(struct litekeep *lk, const struct litekeep_backup_options *options,
                                struct litekeep_backup_summary *summary, struct lk_error *err);
+
+/* ---- alarms: what has shrunk
+ * ------------------------------------------------------------------------------------------------ */
+
+enum litekeep_alarm_kind {
+    LITEKEEP_ALARM_ROWS,   /* "rows": a table lost more rows than its threshold allows */
+    LITEKEEP_ALARM_EMPTY,  /* "empty": a table that had rows has none */
+    LITEKEEP_ALARM_VALUES, /* "values": a column lost values (they are NULL now) */
+    LITEKEEP_ALARM_TABLE,  /* "table": a table with rows is gone */
+    LITEKEEP_ALARM_CUT,    /* "cut": the database has 0 bytes, or no table any more */
+    LITEKEEP_ALARM_GONE,   /* "gone": the file is gone, or is no database any more */
+    LITEKEEP_ALARM_OLDER,  /* "older": the change counter or a sequence has gone back: an old file is back */
+    LITEKEEP_ALARM_ROOT,   /* "root": a folder holds none of its databases any more: not mounted? */
+    LITEKEEP_ALARM_STALE,  /* "stale": no backup for longer than promised (status only) */
+    LITEKEEP_ALARM_STORE,  /* "store": the store is not there, or another one is (status only) */
+    LITEKEEP_ALARM_REPLACED, /* "replaced": another file lies at the path (compare only) */
+};
+
+/* Strings are shown text. */
+struct litekeep_alarm {
+    enum litekeep_alarm_kind kind;
+    const char *word;          /* "rows", ... */
+    const char *database;      /* its folder in the store; NULL: of ROOT and STORE */
+    const char *path;          /* of the source, the root, or the store */
+    const char *table;         /* NULL where it is not about a table */
+    const char *column;        /* of VALUES; else NULL */
+    uint64_t before, now;      /* rows, values, or the counter; 0 where the kind has none */
+    int64_t raised;            /* instant; 0: not known */
+    const char *id;            /* the backup that shows it; NULL: none */
+    const char *good;          /* the last good backup, which is pinned; NULL: there is none */
+    const char *message;       /* what happened, in one sentence */
+    const char *const *causes; /* sentences: what points to a cause; NULL-terminated */
+    const char *restore;       /* the command line that brings it back; NULL: none does, or it is back */
+    const char *ack;           /* the command line that accepts it; NULL: it is not open, or none does */
+};
+
+/* Accept the open alarms of a database: they are closed, what it holds now is the measure from now on, and
+ * what was pinned for them stays pinned. `database` may also be the path of a root whose alarm is open.
+ * *acked: how many; LK_NOT_FOUND when none is open. `note` (may be NULL) goes into the journal. */
+enum lk_status litekeep_ack(struct litekeep *lk, const char *database, const char *note, uint64_t *acked,
+                            struct lk_error *err);
 
 /* ---- list, show
  * ---------------------------------------------------------------------------------------------------------
@@ -207,10 +280,14 @@ struct litekeep_backup_info {
     int64_t started, finished;
     uint64_t tables, rows;
     uint64_t source_bytes, stored_bytes;
-    bool verified;   /* read back and compared when it was taken */
-    int64_t checked; /* when `verify` last looked at all of it; 0: never */
-    bool damaged;    /* what it found: damage */
-    bool legacy;     /* written by the Python script that litekeep grew out of: no manifest, counts unknown */
+    bool verified;       /* read back and compared when it was taken */
+    bool verified_known; /* false: its manifest alone says it, and was not read (of an earlier version, in a
+                            list of all databases) */
+    int64_t checked;     /* when `verify` last looked at all of it; 0: never */
+    bool damaged;        /* what it found: damage */
+    bool pinned;         /* kept for ever */
+    bool alarm;          /* it shows a loss: an alarm was raised by it and is still open */
+    bool legacy; /* written by the Python script that litekeep grew out of: no manifest, counts unknown */
     const char *problem;     /* its manifest cannot be read: why; else NULL */
     const char *const *tags; /* NULL-terminated */
 };
@@ -222,6 +299,8 @@ struct litekeep_database_info {
     uint64_t stored_bytes;               /* of all of them, shared files counted once each backup */
     struct litekeep_backup_info *backup; /* oldest first */
     const char *problem;                 /* its folder cannot be read: why; else NULL */
+    size_t alarms;                       /* open ones */
+    struct litekeep_alarm *alarm;        /* oldest first */
 };
 
 struct litekeep_list {
@@ -484,6 +563,294 @@ struct litekeep_diff {
 enum lk_status litekeep_diff(struct litekeep *lk, const struct litekeep_diff_options *options,
                              struct litekeep_diff **out, struct lk_error *err);
 void litekeep_diff_free(struct litekeep_diff *diff);
+
+/* ---- pin, unpin, remove, prune: what is kept
+ * -------------------------------------------------------------------------------- */
+
+/* Keep a backup for ever, or no longer. `what` is DB@WHEN. *id (LITEKEEP_WORD_SIZE bytes) is the backup's.
+ * LK_REFUSED: unpinning the good backup of an open alarm (ack it first). */
+enum lk_status litekeep_pin(struct litekeep *lk, const char *what, bool pinned, char *id,
+                            struct lk_error *err);
+
+struct litekeep_removed {
+    const char *database, *id;
+    uint64_t bytes; /* that were freed: files shared with other backups stay */
+};
+
+/* Delete one backup. LK_REFUSED, unless `force`: it is pinned, the last good one before an open alarm, the
+ * newest that was verified, or of the original script. `dry_run`: only say what would go. */
+enum lk_status litekeep_remove(struct litekeep *lk, const char *what, bool force, bool dry_run,
+                               struct litekeep_removed **out, struct lk_error *err);
+void litekeep_removed_free(struct litekeep_removed *removed);
+
+/* A retention policy. {0} is none. */
+struct litekeep_retention {
+    unsigned last, hourly, daily, weekly, monthly, yearly; /* how many of each */
+    int64_t within;                                        /* ns, before the newest backup */
+    const char *const *tags;                               /* all backups that have one of them */
+};
+
+struct litekeep_prune_options {
+    const char *const *databases;   /* names or paths; none: all of the store */
+    struct litekeep_retention keep; /* {0}: what the config says for each database */
+    bool dry_run;
+};
+
+struct litekeep_pruned_backup {
+    const char *id;
+    int64_t started;
+    bool kept;
+    const char *reason; /* kept: why, "last 1, daily 1, pinned"; removed: NULL, or why it could not be */
+    uint64_t bytes;     /* of its files */
+};
+
+struct litekeep_pruned_database {
+    const char *name;
+    const char *problem; /* why nothing was done although something was to be; else NULL */
+    const char *note;    /* why nothing was to be done (no policy); else NULL */
+    size_t backups;
+    struct litekeep_pruned_backup *backup; /* newest first */
+};
+
+struct litekeep_pruned {
+    enum lk_status status; /* the worst of its databases */
+    uint64_t kept, removed, bytes;
+    size_t databases;
+    struct litekeep_pruned_database *database;
+};
+
+/* Remove the backups that the policy does not keep. Always kept: the newest verified one, pinned ones, the
+ * last good one before an open alarm, those whose time cannot be right, and those of the original script. A
+ * policy that keeps nothing is LK_USAGE; a database without one is left alone. */
+enum lk_status litekeep_prune(struct litekeep *lk, const struct litekeep_prune_options *options,
+                              struct litekeep_pruned **out, struct lk_error *err);
+void litekeep_pruned_free(struct litekeep_pruned *pruned);
+
+/* ---- status
+ * -------------------------------------------------------------------------------------------------------------
+ */
+
+struct litekeep_database_status {
+    const char *name, *path; /* shown */
+    const char *state;       /* "ok", "alarm", "stale", "damaged", "empty" (no backup) */
+    const char *last_id;     /* the newest backup; NULL: none */
+    int64_t last_finished;
+    bool counted; /* its rows and tables are known (not those of the original script's backups) */
+    uint64_t rows, tables;
+    size_t backups;
+    unsigned copies; /* physical ones of the newest backup: 1 */
+    uint64_t stored_bytes;
+    int64_t verified; /* when the newest backup was last read again; 0: when it was taken */
+    int64_t promised; /* ns: a backup at least this often, by config or schedule; 0: nobody said */
+    size_t alarms;
+    struct litekeep_alarm *alarm; /* open ones, STALE among them */
+    const char *problem;          /* its folder cannot be read: why; else NULL */
+};
+
+struct litekeep_run_status {
+    int64_t started, finished; /* 0: never */
+    enum lk_status status;
+    uint64_t done, failed, alarms;
+    const char *message; /* of a failure; NULL: none */
+};
+
+struct litekeep_status {
+    enum lk_status status; /* LK_OK, LK_ALARM, LK_DAMAGED, ... */
+    const char *state;     /* "ok", "alarm", "stale", "damaged", "empty" */
+    const char *store;     /* shown */
+    bool scheduled;        /* a schedule of this store is installed for this user here */
+    int64_t next_run;      /* instant; 0: not known */
+    struct litekeep_run_status last_run;
+    uint64_t free_bytes; /* on the store's file system; UINT64_MAX: not known */
+    uint64_t stored_bytes;
+    size_t alarms;
+    struct litekeep_alarm *alarm; /* those of no single database: ROOT, STORE */
+    size_t databases;
+    struct litekeep_database_status *database; /* by name */
+};
+
+/* How everything is. A store that is expected (config or schedule name it) and not there is an alarm; one
+ * that nobody named is LK_NOT_FOUND. */
+enum lk_status litekeep_status(struct litekeep *lk, struct litekeep_status **out, struct lk_error *err);
+void litekeep_status_free(struct litekeep_status *status);
+
+/* ---- compare: the live databases with their last backups, by counts
+ * ------------------------------------------------------------ */
+
+struct litekeep_compare_options {
+    const char *const *paths;   /* files and folders; none: `paths` of the config, else the current folder */
+    const char *const *include; /* globs over paths, as those of a backup */
+    const char *const *exclude;
+    double tolerance; /* share of a table's rows that may go (0.1: a tenth); 0: none may */
+};
+
+struct litekeep_compared {
+    enum lk_status status; /* LK_ALARM: something was lost; LK_UNREADABLE: something could not be looked at */
+    uint64_t databases;    /* looked at */
+    size_t losses;
+    struct litekeep_alarm *loss; /* what was lost; `good` is the last backup */
+    size_t replaced;
+    struct litekeep_alarm *replacement; /* "replaced": another file is there now, though nothing was lost */
+    const char *const *notes;           /* sentences: databases that have no backup yet; NULL-terminated */
+    const char *const *without;         /* the paths of these; NULL-terminated */
+    const char *const *problems;        /* sentences: what could not be looked at; NULL-terminated */
+};
+
+/* Has anything gone since the last backup? Takes no backup and writes nothing to the store. */
+enum lk_status litekeep_compare(struct litekeep *lk, const struct litekeep_compare_options *options,
+                                struct litekeep_compared **out, struct lk_error *err);
+void litekeep_compared_free(struct litekeep_compared *compared);
+
+/* ---- schedule
+ * -----------------------------------------------------------------------------------------------------------
+ */
+
+enum litekeep_backend {
+    LITEKEEP_BACKEND_AUTO,
+    LITEKEEP_BACKEND_CRON,
+    LITEKEEP_BACKEND_SYSTEMD,
+    LITEKEEP_BACKEND_SCRONTAB
+};
+
+struct litekeep_schedule_options {
+    const char *const *paths; /* what is backed up; none: `paths` of the config, else the current folder */
+    int64_t every;            /* ns; 0 with `cron` NULL: 8 h */
+    const char *cron;         /* a cron expression instead of `every`: "0 *\/8 * * *" */
+    enum litekeep_backend backend;
+    bool system;         /* systemd: units of the system, not of the user (root) */
+    const char *program; /* the litekeep that is to run; absolute; NULL: this program */
+    const char *notify;  /* where alarms go: a URL, or the path of a program; NULL: as the config says */
+    bool no_retention;   /* do not write a first retention policy into the config */
+    bool dry_run;
+};
+
+struct litekeep_schedule {
+    const char *backend; /* "cron", "systemd", "scrontab"; NULL: nothing is installed */
+    const char *text;    /* the crontab lines or the units, as they are, would be or were; NULL: none */
+    const char *store;   /* shown */
+    const char *config;  /* path of the config file */
+    const char *log;     /* path of the log file */
+    const char *when;    /* the cron expression, or systemd's OnCalendar */
+    bool changed;        /* install, remove: something was changed, or would be */
+    bool every_known;
+    int64_t every;    /* ns between two runs, at most */
+    int64_t next_run; /* instant; 0: not known */
+    struct litekeep_run_status last_run;
+    const char *const *changes; /* sentences: what was changed, or would be; NULL-terminated */
+    const char *const *notes;   /* sentences: what was checked, what is missing; NULL-terminated */
+};
+
+/* Install, look at, or remove the schedule of this store for this user. Installing what is there changes
+ * nothing. LK_FAILED with what to do by hand: no crontab program, no permission, a crontab that changed
+ * meanwhile. LK_LOCKED: another one is being changed, for more than a minute. `every` and the paths that are
+ * named go into the config, and removing takes `every` out again, unless the config is another store's. */
+enum lk_status litekeep_schedule_install(struct litekeep *lk, const struct litekeep_schedule_options *options,
+                                         struct litekeep_schedule **out, struct lk_error *err);
+enum lk_status litekeep_schedule_show(struct litekeep *lk, struct litekeep_schedule **out,
+                                      struct lk_error *err);
+enum lk_status litekeep_schedule_remove(struct litekeep *lk, bool dry_run, struct litekeep_schedule **out,
+                                        struct lk_error *err);
+void litekeep_schedule_free(struct litekeep_schedule *schedule);
+
+/* ---- config
+ * -------------------------------------------------------------------------------------------------------------
+ */
+
+struct litekeep_config_key {
+    const char *name;
+    const char *kind;     /* what its value is: "duration", "size", "yes or no", "list", ... */
+    bool database;        /* may stand in the section of a database or folder, too */
+    bool table;           /* may be followed by a table's name: "alarm-rows TABLE" */
+    const char *fallback; /* what holds without it */
+    const char *help;     /* one sentence without a full stop */
+};
+/* All keys of the config file, in the order of the manual. Static. */
+const struct litekeep_config_key *litekeep_config_keys(size_t *count);
+
+struct litekeep_setting {
+    const char *key;
+    const char *value;
+    const char *origin; /* "line 12", or "default" */
+};
+
+struct litekeep_config {
+    const char *path; /* of the file; shown */
+    bool exists;
+    size_t sections;
+    size_t settings;
+    struct litekeep_setting *setting; /* what holds, in the order of the keys; defaults included */
+};
+
+/* Read the config file and say what holds: in general, or (what: a database's path or folder name) for one
+ * database. LK_USAGE with the file, the line and the way out when it cannot be understood. */
+enum lk_status litekeep_config_show(struct litekeep *lk, const char *what, struct litekeep_config **out,
+                                    struct lk_error *err);
+void litekeep_config_free(struct litekeep_config *config);
+
+struct litekeep_config_checked {
+    const char *path; /* of the file; shown; NULL: none is looked for */
+    bool exists;
+    size_t sections;
+    const char *const *problems; /* sentences: what will not work; NULL-terminated */
+    const char *const *notes;    /* sentences: what may not be meant so; NULL-terminated */
+};
+
+/* Read the config file and look whether what it names is there: store, paths, programs, secrets, databases.
+ * LK_USAGE when it cannot be understood; problems are in *out. */
+enum lk_status litekeep_config_check(struct litekeep *lk, struct litekeep_config_checked **out,
+                                     struct lk_error *err);
+void litekeep_config_checked_free(struct litekeep_config_checked *checked);
+
+/* Send a test message to everything the config notifies. *sent: to how many; problems are events of type
+ * WARNING, and LK_FAILED when one did not take it. */
+enum lk_status litekeep_notify_test(struct litekeep *lk, uint64_t *sent, struct lk_error *err);
+
+/* Open the log file of a run for appending: made 0600 with its folders where missing, rotated first when it
+ * is 1 MiB or longer (FILE.1 to FILE.4 are kept). The last component may be no link. *fd is the caller's. */
+enum lk_status litekeep_log_open(const char *path, int *fd, struct lk_error *err);
+
+/* ---- guard: databases in Git work trees
+ * ----------------------------------------------------------------------------- */
+
+struct litekeep_guard {
+    bool changed;
+    bool installed;               /* show: the hooks are there */
+    const char *repository;       /* top of the work tree; shown */
+    const char *const *done;      /* sentences: what was changed, or would be; NULL-terminated */
+    const char *const *notes;     /* sentences: what it does not cover; NULL-terminated */
+    const char *const *databases; /* SQLite databases that the repository tracks; shown; NULL-terminated */
+    const char *const *files;     /* show: the same, byte for byte, and those that the store knows and
+                                     that are gone, or no databases any more: paths for a backup or a
+                                     comparison */
+};
+
+/* Take a tracked database out of its repository's index and add it to .gitignore; the file itself is not
+ * touched, and other staged changes stay. LK_REFUSED: the index is locked, or the repository is not trusted
+ * (safe.directory). LK_NOT_FOUND: it lies in no work tree. */
+enum lk_status litekeep_guard_fix(struct litekeep *lk, const char *path, bool dry_run,
+                                  struct litekeep_guard **out, struct lk_error *err);
+
+struct litekeep_guard_options {
+    const char *path;      /* a work tree, or anything in it; NULL: the current folder */
+    const char *program;   /* the litekeep that the hooks run; absolute; NULL: this program */
+    int64_t if_older_than; /* no backup of a database whose last one is younger; 0: always one */
+    bool strict;           /* a backup that fails stops Git, where Git can be stopped */
+    bool dry_run;
+};
+
+/* Hooks in the repository of `path` that take a backup before Git may touch a tracked database, where Git has
+ * such a hook, and look at it afterwards. Own hooks of the repository are kept and called. LK_REFUSED: the
+ * repository is not trusted (safe.directory), its hooks lie elsewhere (core.hooksPath), or a hook of its own
+ * cannot be called under another name. */
+enum lk_status litekeep_guard_install(struct litekeep *lk, const struct litekeep_guard_options *options,
+                                      struct litekeep_guard **out, struct lk_error *err);
+/* Take them away; own hooks get their names back. */
+enum lk_status litekeep_guard_remove(struct litekeep *lk, const char *path, bool dry_run,
+                                     struct litekeep_guard **out, struct lk_error *err);
+/* Which hooks are there, and which databases they are for. */
+enum lk_status litekeep_guard_show(struct litekeep *lk, const char *path, struct litekeep_guard **out,
+                                   struct lk_error *err);
+void litekeep_guard_free(struct litekeep_guard *guard);
 
 /* ---- adopt
  * --------------------------------------------------------------------------------------------------------------

@@ -1,3 +1,4 @@
+#include "cli/alarms.h"
 #include "cli/commands.h"
 #include "cli/display.h"
 #include "cli/document.h"
@@ -27,6 +28,7 @@ enum {
     OPTION_DRY_RUN,
     OPTION_TAG,
     OPTION_REBUILD,
+    OPTION_LOG,
     OPTIONS
 };
 
@@ -37,7 +39,8 @@ static const char *const parquet_codecs[] = {"zstd", "gzip", "snappy", "lz4", "n
 static const char *const json_codecs[] = {"gzip", "zstd", "none", NULL};
 _Static_assert(LITEKEEP_PARQUET == 1 && LITEKEEP_JSON == 2 && LITEKEEP_SQLITE == 4,
                "bits in the order of the words");
-_Static_assert(LITEKEEP_SNAPSHOT_AUTO == 0 && LITEKEEP_SNAPSHOT_READ == 1 && LITEKEEP_SNAPSHOT_COPY == 2,
+_Static_assert(LITEKEEP_SNAPSHOT_READ == LITEKEEP_SNAPSHOT_AUTO + 1 &&
+                   LITEKEEP_SNAPSHOT_COPY == LITEKEEP_SNAPSHOT_AUTO + 2,
                "numbers in the order of the words");
 
 static const struct lk_option options[OPTIONS] = {
@@ -134,6 +137,11 @@ static const struct lk_option options[OPTIONS] = {
     [OPTION_REBUILD] = {.name = "rebuild",
                         .kind = LK_OPTION_FLAG,
                         .help = "choose the file columns afresh, without regard to earlier backups"},
+    [OPTION_LOG] = {.name = "log",
+                    .kind = LK_OPTION_TEXT,
+                    .argument = "FILE",
+                    .fallback = "none",
+                    .help = "write results here instead of to standard output; rotated at 1 MiB"},
 };
 
 /* What the events of a run are shown with. */
@@ -144,7 +152,8 @@ struct shown_run {
     char *here;          /* the current folder and a slash; NULL when unknown */
     char *first_problem; /* the first problem's message, so that the final error does not repeat it */
     uint64_t planned, planned_bytes;
-    bool failed; /* memory ran out while an event was shown */
+    uint64_t alarms; /* that were shown: the final error does not repeat them */
+    bool failed;     /* memory ran out while an event was shown */
 };
 
 /* Paths below the current folder are shown as one would type them. */
@@ -185,10 +194,21 @@ static void show_done(struct shown_run *r, const struct litekeep_event *e)
     lk_console_print(c, "\n");
 }
 
+/* Once was enough for all of it: one line. With --quiet the run's end counts them. */
+static void show_open(const struct lk_console *c, const struct litekeep_alarm *alarm)
+{
+    char since[LITEKEEP_WORD_SIZE];
+    litekeep_format_time_local(alarm->raised, since);
+    if (alarm->ack != NULL)
+        lk_console_warning(c, "still open since %s: %s (`%s` accepts it)", since, alarm->message, alarm->ack);
+    else
+        lk_console_warning(c, "still open since %s: %s", since, alarm->message);
+}
+
 static void show_event(struct shown_run *r, const struct litekeep_event *e)
 {
     struct lk_console *c = r->console;
-    const bool results = !c->quiet && !c->json; /* as text on standard output */
+    const bool results = lk_console_tells(c);
     char from[1024], size[LITEKEEP_WORD_SIZE];
     litekeep_format_size(e->source_bytes, size);
     switch (e->type) {
@@ -209,6 +229,19 @@ static void show_event(struct shown_run *r, const struct litekeep_event *e)
     case LITEKEEP_EVENT_PROBLEM:
         origin(e, from, sizeof from);
         lk_console_error(c, "%s%s", from, e->message);
+        break;
+    case LITEKEEP_EVENT_ALARM:
+        lk_alarms_tell(c, "ALARM", e->alarm);
+        break;
+    case LITEKEEP_EVENT_OPEN:
+        show_open(c, e->alarm);
+        break;
+    case LITEKEEP_EVENT_RECOVERED:
+        if (results)
+            lk_console_print(c, "recovered: %s\n", e->message);
+        break;
+    case LITEKEEP_EVENT_PRUNED:
+        lk_console_remark(c, "%s", e->message);
         break;
     case LITEKEEP_EVENT_SKIPPED:
         if (results)
@@ -237,6 +270,23 @@ static void put_event(struct shown_run *r, const struct litekeep_event *e)
     case LITEKEEP_EVENT_CHECKED:
         lk_document_reset(&d);
         return;
+    case LITEKEEP_EVENT_ALARM:
+    case LITEKEEP_EVENT_OPEN:
+    case LITEKEEP_EVENT_RECOVERED:
+        lk_document_text(&d, "type",
+                         e->type == LITEKEEP_EVENT_ALARM  ? "alarm"
+                         : e->type == LITEKEEP_EVENT_OPEN ? "open"
+                                                          : "recovered");
+        lk_alarms_fill(&d, e->alarm);
+        break;
+    case LITEKEEP_EVENT_PRUNED:
+        lk_document_text(&d, "type", "pruned");
+        lk_document_text(&d, "path", e->path);
+        lk_document_text(&d, "database", e->database);
+        lk_document_text(&d, "id", e->id);
+        lk_document_number(&d, "stored_bytes", e->stored_bytes);
+        lk_document_text(&d, "message", e->message);
+        break;
     case LITEKEEP_EVENT_DISCOVERED:
         lk_document_text(&d, "type", "discovered");
         lk_document_number(&d, "databases", e->databases);
@@ -307,6 +357,11 @@ static void on_event(void *context, const struct litekeep_event *e)
         r->planned++;
         r->planned_bytes += e->source_bytes;
     }
+    const bool alarm = e->type == LITEKEEP_EVENT_ALARM || e->type == LITEKEEP_EVENT_OPEN ||
+                       e->type == LITEKEEP_EVENT_RECOVERED;
+    if (alarm && e->alarm == NULL)
+        return;
+    r->alarms += e->type == LITEKEEP_EVENT_ALARM ? 1 : 0;
     lk_progress_erase(&r->progress);
     show_event(r, e);
     if (r->console->json)
@@ -322,7 +377,7 @@ static void show_summary(struct shown_run *r, const struct litekeep_backup_summa
     litekeep_format_size(s->source_bytes, source);
     litekeep_format_size(s->stored_bytes, stored);
     litekeep_format_duration(s->duration, duration);
-    if (s->done + s->skipped + s->failed + r->planned == 0) {
+    if (s->done + s->skipped + s->failed + s->alarms + s->open_alarms + r->planned == 0) {
         lk_console_print(c, "No SQLite database was found.\n");
         return;
     }
@@ -342,6 +397,16 @@ static void show_summary(struct shown_run *r, const struct litekeep_backup_summa
     if (s->failed > 0)
         lk_console_print(c, "; %s%llu not backed up%s", lk_console_style(c->colour, LK_STYLE_RED),
                          (unsigned long long)s->failed, lk_console_style(c->colour, LK_STYLE_PLAIN));
+    if (s->alarms > 0)
+        lk_console_print(c, "; %s%llu ALARM%s%s", lk_console_style(c->colour, LK_STYLE_RED),
+                         (unsigned long long)s->alarms, s->alarms == 1 ? "" : "S",
+                         lk_console_style(c->colour, LK_STYLE_PLAIN));
+    if (s->open_alarms > 0)
+        lk_console_print(c, "; %llu alarm%s still open", (unsigned long long)s->open_alarms,
+                         lk_display_plural(s->open_alarms));
+    if (s->pruned > 0)
+        lk_console_print(c, "; %llu old backup%s removed", (unsigned long long)s->pruned,
+                         lk_display_plural(s->pruned));
     lk_console_print(c, "\n");
 }
 
@@ -357,6 +422,9 @@ static enum lk_status put_summary(struct shown_run *r, const struct litekeep_bac
     lk_document_number(&d, "done", s->done);
     lk_document_number(&d, "skipped", s->skipped);
     lk_document_number(&d, "failed", s->failed);
+    lk_document_number(&d, "alarms", s->alarms);
+    lk_document_number(&d, "open_alarms", s->open_alarms);
+    lk_document_number(&d, "pruned", s->pruned);
     lk_document_number(&d, "rows", s->rows);
     lk_document_number(&d, "source_bytes", s->source_bytes);
     lk_document_number(&d, "stored_bytes", s->stored_bytes);
@@ -380,12 +448,17 @@ static struct litekeep_backup_options wanted_options(const struct lk_arguments *
         .tables = v[OPTION_TABLE].list,
         .skip_tables = v[OPTION_SKIP_TABLE].list,
         .name = v[OPTION_NAME].text,
-        .snapshot = (enum litekeep_snapshot)v[OPTION_SNAPSHOT].number,
+        .snapshot = v[OPTION_SNAPSHOT].given
+                        ? (enum litekeep_snapshot)(LITEKEEP_SNAPSHOT_AUTO + v[OPTION_SNAPSHOT].number)
+                        : LITEKEEP_SNAPSHOT_DEFAULT,
         .max_lock = v[OPTION_MAX_LOCK].number,
         .tmp = v[OPTION_TMP].text,
         .jobs = (unsigned)(v[OPTION_JOBS].number < 1024 ? v[OPTION_JOBS].number : 1024),
         .memory = (uint64_t)v[OPTION_MEMORY].number,
-        .if_older_than = v[OPTION_IF_OLDER_THAN].number,
+        /* 0s on the command line is not the same as nothing: the config may say something else. */
+        .if_older_than = v[OPTION_IF_OLDER_THAN].given && v[OPTION_IF_OLDER_THAN].number == 0
+                             ? -1
+                             : v[OPTION_IF_OLDER_THAN].number,
         .no_verify = v[OPTION_NO_VERIFY].given,
         .dry_run = v[OPTION_DRY_RUN].given,
         .rebuild = v[OPTION_REBUILD].given,
@@ -420,8 +493,11 @@ static enum lk_status run(const struct lk_invocation *in, struct lk_error *err)
     char *store = NULL;
     lk_progress_init(&shown.progress, in->console);
 
-    enum lk_status status =
-        lk_commands_open(in, in->args->option[OPTION_INIT].given, on_event, &shown, &lk, err);
+    enum lk_status status = LK_OK;
+    if (in->args->option[OPTION_LOG].given)
+        status = lk_console_open_log(in->console, in->args->option[OPTION_LOG].text, err);
+    if (status == LK_OK)
+        status = lk_commands_open(in, in->args->option[OPTION_INIT].given, on_event, &shown, &lk, err);
     if (status != LK_OK)
         goto out;
     store = lk_display_escape(litekeep_store_path(lk));
@@ -434,11 +510,17 @@ static enum lk_status run(const struct lk_invocation *in, struct lk_error *err)
     lk_progress_erase(&shown.progress);
     if (in->console->json)
         status = put_summary(&shown, &summary, store, status, err);
-    else if (!in->console->quiet &&
-             (summary.done + summary.skipped + summary.failed + shown.planned > 0 || status == LK_OK))
+    else if (lk_console_tells(in->console) &&
+             (summary.done + summary.skipped + summary.failed + shown.alarms + shown.planned > 0 ||
+              status == LK_OK))
         show_summary(&shown, &summary, store);
-    /* A failure that was shown as a problem is not said twice. */
-    if (status != LK_OK && shown.first_problem != NULL && strstr(err->message, shown.first_problem) != NULL)
+    if (in->console->quiet && summary.open_alarms > 0)
+        lk_console_error(in->console, "%llu alarm%s still open: `litekeep %sstatus` tells of %s",
+                         (unsigned long long)summary.open_alarms, summary.open_alarms == 1 ? " is" : "s are",
+                         lk_console_store_option(in->console), summary.open_alarms == 1 ? "it" : "them");
+    /* What was shown as a problem or an alarm is not said twice. */
+    if ((status == LK_ALARM && shown.alarms > 0) ||
+        (status != LK_OK && shown.first_problem != NULL && strstr(err->message, shown.first_problem) != NULL))
         err->message[0] = '\0';
     if (shown.failed && status == LK_OK)
         status = lk_console_fail_memory(err);
@@ -458,7 +540,7 @@ static const struct lk_example examples[] = {
     {"litekeep backup --json /srv | jq -r 'select(.type == \"done\") | .id'", "from a program"},
 };
 
-static const int exit_codes[] = {0, 1, 2, 3, 5, 6, 10, 11, 130, -1};
+static const int exit_codes[] = {0, 1, 2, 3, 4, 5, 6, 10, 11, 130, -1};
 
 const struct lk_command lk_cmd_backup = {
     .name = "backup",
@@ -472,7 +554,12 @@ const struct lk_command lk_cmd_backup = {
              "nothing is ever changed in them.\n"
              "A backup is complete or absent. What was written is read back and compared before the backup "
              "gets its name. One database "
-             "that cannot be read does not stop the others.",
+             "that cannot be read does not stop the others.\n"
+             "When a database has lost data since its last good backup, that is an alarm: exit code 4, the "
+             "backup that still has the data is "
+             "pinned, and the command that brings it back is printed. An alarm is raised once and stays open "
+             "until the data is back or "
+             "`litekeep ack` accepts the loss.",
     .run = run,
     .option = options,
     .options = OPTIONS,

@@ -1,3 +1,4 @@
+#include "cli/alarms.h"
 #include "cli/commands.h"
 #include "cli/display.h"
 #include "cli/document.h"
@@ -6,6 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+/* Columns of a terminal below which the times are left out: the id says them. */
+#define NARROW 100
 
 static const struct litekeep_backup_info *newest(const struct litekeep_database_info *d)
 {
@@ -32,17 +37,31 @@ static void add_age(struct lk_grid *grid, int64_t time)
 }
 
 /* How many of its backups the last check found damaged. */
-static void add_damage(struct lk_grid *grid, const struct litekeep_database_info *d)
+static void add_damage(struct lk_grid *grid, const struct lk_console *c,
+                       const struct litekeep_database_info *d)
 {
-    char text[LITEKEEP_WORD_SIZE + 64];
+    char *text;
     size_t damaged = 0;
     for (size_t i = 0; i < d->count; i++)
         damaged += d->backup[i].damaged || d->backup[i].problem != NULL;
     if (damaged == 0)
         return;
-    snprintf(text, sizeof text, "%zu DAMAGED backup%s: litekeep verify says where", damaged,
-             lk_display_plural(damaged));
-    lk_grid_note(grid, text, LK_STYLE_RED);
+    if (asprintf(&text, "%zu DAMAGED backup%s: litekeep %sverify says where", damaged,
+                 lk_display_plural(damaged), lk_console_store_option(c)) < 0)
+        text = NULL;
+    lk_grid_note(grid, text != NULL ? text : "DAMAGED backups", LK_STYLE_RED);
+    free(text);
+}
+
+/* Its open alarms, one line each: `litekeep list DB` and `litekeep status` tell more. */
+static void add_alarms(struct lk_grid *grid, const struct litekeep_database_info *d)
+{
+    for (size_t i = 0; i < d->alarms; i++) {
+        char text[2400], since[LITEKEEP_WORD_SIZE];
+        litekeep_format_time_local(d->alarm[i].raised, since);
+        snprintf(text, sizeof text, "ALARM since %s: %s", since, d->alarm[i].message);
+        lk_grid_note(grid, text, LK_STYLE_RED);
+    }
 }
 
 static enum lk_status print_databases(struct lk_console *c, const struct litekeep_list *list,
@@ -70,12 +89,13 @@ static enum lk_status print_databases(struct lk_console *c, const struct litekee
         lk_grid_cell(grid, d->path != NULL ? d->path : "", LK_STYLE_PLAIN);
         if (d->problem != NULL)
             lk_grid_note(grid, d->problem, LK_STYLE_RED);
-        add_damage(grid, d);
+        add_damage(grid, c, d);
+        add_alarms(grid, d);
     }
     size_t shown;
     enum lk_status status = LK_OK;
     if (list->count > 0)
-        status = lk_grid_print(grid, c, 0, &shown, err);
+        status = lk_grid_print(grid, c, lk_console_width(STDOUT_FILENO), &shown, err);
     if (status == LK_OK && !c->quiet) {
         char number[LK_DISPLAY_NUMBER_SIZE], size[LITEKEEP_WORD_SIZE];
         litekeep_format_size(bytes, size);
@@ -134,51 +154,105 @@ static char *join(const char *const *words)
     return out;
 }
 
+enum column { BACKUP, FINISHED, AGE, ROWS, CHANGE, SIZE, CHECKED, FLAGS, TAGS, COLUMNS };
+
+/* Which columns have anything to say, and fit. */
+static size_t choose_columns(const struct litekeep_database_info *d, size_t width,
+                             struct lk_grid_column *columns, bool *wanted)
+{
+    static const struct lk_grid_column all[COLUMNS] = {
+        [BACKUP] = {"BACKUP", false},   [FINISHED] = {"FINISHED", false}, [AGE] = {"AGE", true},
+        [ROWS] = {"ROWS", true},        [CHANGE] = {"CHANGE", true},      [SIZE] = {"SIZE", true},
+        [CHECKED] = {"CHECKED", false}, [FLAGS] = {"FLAGS", false},       [TAGS] = {"TAGS", false}};
+    size_t count = 0;
+    for (size_t k = 0; k < COLUMNS; k++)
+        wanted[k] = k != FLAGS && k != TAGS;
+    wanted[FINISHED] = width == 0 || width >= NARROW;
+    for (size_t i = 0; i < d->count; i++) {
+        wanted[FLAGS] |= d->backup[i].pinned || d->backup[i].alarm;
+        wanted[TAGS] |= d->backup[i].tags != NULL && d->backup[i].tags[0] != NULL;
+    }
+    for (size_t k = 0; k < COLUMNS; k++)
+        if (wanted[k])
+            columns[count++] = all[k];
+    return count;
+}
+
+static enum lk_status add_backup(struct lk_grid *grid, const bool *wanted,
+                                 const struct litekeep_backup_info *before,
+                                 const struct litekeep_backup_info *b, struct lk_error *err)
+{
+    lk_grid_cell(grid, b->id, LK_STYLE_PLAIN);
+    if (wanted[FINISHED])
+        add_time(grid, b->finished);
+    add_age(grid, b->finished);
+    if (is_counted(b))
+        lk_grid_number(grid, b->rows);
+    else
+        lk_grid_cell(grid, "-", LK_STYLE_PLAIN);
+    add_change(grid, before, b);
+    lk_grid_size(grid, b->stored_bytes);
+    add_checked(grid, b);
+    if (wanted[FLAGS])
+        lk_grid_cell(grid,
+                     b->alarm && b->pinned ? "ALARM, pinned"
+                     : b->alarm            ? "ALARM"
+                     : b->pinned           ? "pinned"
+                                           : "",
+                     b->alarm ? LK_STYLE_RED : LK_STYLE_PLAIN);
+    if (wanted[TAGS]) {
+        char *tags = join(b->tags);
+        if (tags == NULL)
+            return lk_console_fail_memory(err);
+        lk_grid_cell(grid, tags, LK_STYLE_PLAIN);
+        free(tags);
+    }
+    if (b->problem != NULL)
+        lk_grid_note(grid, b->problem, LK_STYLE_RED);
+    return LK_OK;
+}
+
+/* What to type next. Folder names and ids need no quotes. */
+static void print_hint(struct lk_console *c, const struct litekeep_database_info *d)
+{
+    const char *store = lk_console_store_option(c);
+    lk_console_print(c, "\nlitekeep %sshow %s shows %s", store, d->name, d->count == 1 ? "it" : "the latest");
+    if (d->count > 1)
+        lk_console_print(c, ", litekeep %sshow %s@%s another", store, d->name, d->backup[0].id);
+    lk_console_print(c, ".\n");
+}
+
 static enum lk_status print_backups(struct lk_console *c, const struct litekeep_database_info *d,
                                     struct lk_error *err)
 {
-    static const struct lk_grid_column columns[] = {{"BACKUP", false},  {"FINISHED", false}, {"AGE", true},
-                                                    {"ROWS", true},     {"CHANGE", true},    {"SIZE", true},
-                                                    {"CHECKED", false}, {"TAGS", false}};
-    struct lk_grid *grid = lk_grid_new(columns, sizeof columns / sizeof columns[0]);
+    struct lk_grid_column columns[COLUMNS];
+    bool wanted[COLUMNS];
+    const size_t width = lk_console_width(STDOUT_FILENO);
+    struct lk_grid *grid = lk_grid_new(columns, choose_columns(d, width, columns, wanted));
     const struct litekeep_backup_info *before = NULL;
     enum lk_status status = LK_OK;
-    for (size_t i = 0; i < d->count; i++) {
-        const struct litekeep_backup_info *b = &d->backup[i];
-        lk_grid_cell(grid, b->id, LK_STYLE_PLAIN);
-        add_time(grid, b->finished);
-        add_age(grid, b->finished);
-        if (is_counted(b))
-            lk_grid_number(grid, b->rows);
-        else
-            lk_grid_cell(grid, "-", LK_STYLE_PLAIN);
-        add_change(grid, before, b);
-        if (is_counted(b))
-            before = b;
-        lk_grid_size(grid, b->stored_bytes);
-        add_checked(grid, b);
-        char *tags = join(b->tags);
-        if (tags == NULL) {
-            status = lk_console_fail_memory(err);
-            goto out;
-        }
-        lk_grid_cell(grid, tags, LK_STYLE_PLAIN);
-        free(tags);
-        if (b->problem != NULL)
-            lk_grid_note(grid, b->problem, LK_STYLE_RED);
+    for (size_t i = 0; status == LK_OK && i < d->count; i++) {
+        status = add_backup(grid, wanted, before, &d->backup[i], err);
+        if (is_counted(&d->backup[i]))
+            before = &d->backup[i];
     }
+    if (status != LK_OK)
+        goto out;
     if (!c->quiet && d->path != NULL && d->path[0] != '\0')
         lk_console_print(c, "%s%s%s  %s\n\n", lk_console_style(c->colour, LK_STYLE_BOLD), d->name,
                          lk_console_style(c->colour, LK_STYLE_PLAIN), d->path);
     size_t shown;
     if (d->count > 0)
-        status = lk_grid_print(grid, c, 0, &shown, err);
+        status = lk_grid_print(grid, c, width, &shown, err);
+    if (status == LK_OK && d->alarms > 0) {
+        lk_console_print(c, "\n");
+        lk_alarms_print(c, d->alarm, d->alarms);
+    }
     if (status == LK_OK && !c->quiet) {
         if (d->count == 0)
             lk_console_print(c, "No backups yet.\n");
         else
-            lk_console_print(c, "\nlitekeep show %s shows the latest, litekeep show %s@%s another.\n",
-                             d->name, d->name, d->backup[0].id);
+            print_hint(c, d);
     }
 out:
     lk_grid_free(grid);
@@ -202,9 +276,14 @@ static struct lk_document backup_document(const struct litekeep_backup_info *b)
         lk_document_null(&d, "source_bytes");
     }
     lk_document_number(&d, "stored_bytes", b->stored_bytes);
-    lk_document_flag(&d, "verified", b->verified);
+    if (b->verified_known || b->legacy)
+        lk_document_flag(&d, "verified", b->verified);
+    else
+        lk_document_null(&d, "verified");
     lk_document_time(&d, "checked", b->checked);
     lk_document_flag(&d, "damaged", b->damaged);
+    lk_document_flag(&d, "pinned", b->pinned);
+    lk_document_flag(&d, "alarm", b->alarm);
     lk_document_flag(&d, "legacy", b->legacy);
     lk_document_text(&d, "problem", b->problem);
     lk_document_texts(&d, "tags", b->tags);
@@ -227,6 +306,8 @@ static enum lk_status print_json(struct lk_console *c, const struct litekeep_lis
         lk_document_text(&d, "path", info->path != NULL && info->path[0] != '\0' ? info->path : NULL);
         lk_document_text(&d, "problem", info->problem);
         lk_document_number(&d, "stored_bytes", info->stored_bytes);
+        struct lk_document alarms = lk_alarms_documents(info->alarm, info->alarms);
+        lk_document_put(&d, "alarms", &alarms);
         lk_document_put(&d, "backups", &backups);
         lk_document_append(&databases, &d);
     }
@@ -270,8 +351,10 @@ static enum lk_status run(const struct lk_invocation *in, struct lk_error *err)
         status = print_backups(c, &list->database[0], err);
     else
         status = print_databases(c, list, store, err);
-    if (status == LK_OK)
+    if (status == LK_OK) {
         status = state_of(list);
+        err->message[0] = '\0'; /* the table has said it */
+    }
 out:
     free(store);
     litekeep_list_free(list);
@@ -295,7 +378,8 @@ const struct lk_command lk_cmd_list = {
     .most = 1,
     .about = "List the databases in the store, or the backups of one of them, oldest first. DB is a name "
              "that list prints or the path of the "
-             "database file.",
+             "database file. Alarms that are open are shown below; backups that show the loss are marked "
+             "ALARM, those that are kept whatever the retention policy says, pinned.",
     .run = run,
     .example = examples,
     .examples = sizeof examples / sizeof examples[0],

@@ -114,18 +114,18 @@ static enum lk_status ask_where(const struct lk_invocation *in, struct litekeep 
     char *file = proposal(shown->database);
     char *quoted_file = file != NULL ? lk_display_quote(file) : NULL;
     char *quoted_what = lk_display_quote(what);
-    const char *path = shown->source_path;
+    const char *path = shown->source_path, *store = lk_console_store_option(in->console);
     if (quoted_file == NULL || quoted_what == NULL)
         status = lk_console_fail_memory(err);
     else if (path[0] != '\0')
-        status =
-            lk_console_fail(err, LK_USAGE,
-                            "say where to: litekeep restore %s --to %s\n(the original is %s: to replace it, "
-                            "name it with --to and add --force)",
-                            quoted_what, quoted_file, path);
+        status = lk_console_fail(
+            err, LK_USAGE,
+            "say where to: litekeep %srestore %s --to %s\n(the original is %s: to replace it, "
+            "name it with --to and add --force)",
+            store, quoted_what, quoted_file, path);
     else
-        status = lk_console_fail(err, LK_USAGE, "say where to: litekeep restore %s --to %s", quoted_what,
-                                 quoted_file);
+        status = lk_console_fail(err, LK_USAGE, "say where to: litekeep %srestore %s --to %s", store,
+                                 quoted_what, quoted_file);
     free(file);
     free(quoted_file);
     free(quoted_what);

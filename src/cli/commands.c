@@ -6,12 +6,19 @@
 #include "cli/display.h"
 
 static const struct lk_option globals[LK_GLOBALS] = {
-    [LK_GLOBAL_STORE] = {.name = "store",
-                         .kind = LK_OPTION_TEXT,
-                         .argument = "DIR",
-                         .fallback =
-                             "$LITEKEEP_STORE, else $XDG_DATA_HOME/litekeep, else ~/.local/share/litekeep",
-                         .help = "the folder that holds the backups"},
+    [LK_GLOBAL_STORE] =
+        {.name = "store",
+         .kind = LK_OPTION_TEXT,
+         .argument = "DIR",
+         .fallback =
+             "$LITEKEEP_STORE, else the config's, else $XDG_DATA_HOME/litekeep, else ~/.local/share/litekeep",
+         .help = "the folder that holds the backups"},
+    [LK_GLOBAL_CONFIG] = {.name = "config",
+                          .kind = LK_OPTION_TEXT,
+                          .argument = "FILE",
+                          .fallback = "$LITEKEEP_CONFIG, else $XDG_CONFIG_HOME/litekeep/config.ini, else "
+                                      "~/.config/litekeep/config.ini",
+                          .help = "the config file"},
     [LK_GLOBAL_JSON] =
         {.name = "json",
          .kind = LK_OPTION_FLAG,
@@ -27,9 +34,13 @@ static const struct lk_option globals[LK_GLOBALS] = {
 };
 
 static const struct lk_command *const commands[] = {
-    &lk_cmd_scan,    &lk_cmd_backup, &lk_cmd_list,  &lk_cmd_show, &lk_cmd_query,   &lk_cmd_diff,
-    &lk_cmd_restore, &lk_cmd_verify, &lk_cmd_adopt, &lk_cmd_help, &lk_cmd_version,
+    &lk_cmd_scan,  &lk_cmd_backup,      &lk_cmd_list,
+    &lk_cmd_show,  &lk_cmd_query,  &lk_cmd_diff,    &lk_cmd_restore,  &lk_cmd_verify, 
+    &lk_cmd_ack,           &lk_cmd_config,
+    &lk_cmd_adopt, &lk_cmd_help,   &lk_cmd_version,
 };
+/* Not shown anywhere: for the completion scripts. */
+static const struct lk_command *const unlisted = &lk_cmd_complete;
 #define COMMANDS (sizeof commands / sizeof commands[0])
 
 const struct lk_command *const *lk_commands_all(size_t *count)
@@ -48,7 +59,7 @@ const struct lk_command *lk_commands_find(const char *name)
     for (size_t i = 0; i < COMMANDS; i++)
         if (strcmp(commands[i]->name, name) == 0)
             return commands[i];
-    return NULL;
+    return strcmp(unlisted->name, name) == 0 ? unlisted : NULL;
 }
 
 enum lk_status lk_commands_unknown(const char *word, struct lk_error *err)
@@ -119,6 +130,10 @@ enum lk_status lk_commands_parse(int argc, char *const *argv, struct lk_argument
         } else if (strcmp(argv[i], "--") == 0) {
             options_end = true;
             i++;
+            if (out->command != NULL && out->command->rest) {
+                out->rest = argv + i;
+                break;
+            }
         } else {
             const struct lk_option_table tables[] = {
                 {globals, LK_GLOBALS, out->global},
@@ -147,9 +162,16 @@ enum lk_status lk_commands_open(const struct lk_invocation *in, bool init,
 {
     const struct litekeep_options options = {
         .store = in->args->global[LK_GLOBAL_STORE].text,
+        .config = in->args->global[LK_GLOBAL_CONFIG].text,
         .init = init,
         .on_event = on_event,
         .context = context,
     };
-    return litekeep_open(&options, out, err);
+    in->console->opened = true;
+    const enum lk_status status = litekeep_open(&options, out, err);
+    if (status == LK_OK) {
+        free(in->console->store_option);
+        in->console->store_option = strdup(litekeep_store_option(*out)); /* without memory it is left out */
+    }
+    return status;
 }

@@ -44,6 +44,29 @@ size_t lk_console_width(int fd)
     return terminal ? 80 : 0;
 }
 
+enum lk_status lk_console_open_log(struct lk_console *c, const char *path, struct lk_error *err)
+{
+    int fd = -1;
+    struct lk_error why = {0};
+    const enum lk_status status = litekeep_log_open(path, &fd, &why);
+    if (status == LK_USAGE) {
+        *err = why;
+        return status;
+    }
+    if (status == LK_OK && (c->log = lk_console_log_new(fd)) == NULL)
+        return lk_console_fail_memory(err);
+    if (status != LK_OK)
+        lk_console_error(c, "%s; going on without a log", why.message);
+    else
+        c->colour = false;
+    return LK_OK;
+}
+
+bool lk_console_tells(const struct lk_console *c)
+{
+    return !c->json && (!c->quiet || c->log != NULL);
+}
+
 static void note_write(struct lk_console *c, bool written)
 {
     if (!written && c->write_error == 0)
@@ -53,6 +76,13 @@ static void note_write(struct lk_console *c, bool written)
 void lk_console_print(struct lk_console *c, const char *format, ...)
 {
     va_list args;
+    if (c->log != NULL) {
+        va_start(args, format);
+        lk_console_log_format(c->log, format, args);
+        va_end(args);
+        if (!c->json)
+            return;
+    }
     va_start(args, format);
     errno = 0;
     note_write(c, vprintf(format, args) >= 0);
@@ -65,12 +95,22 @@ void lk_console_flush(struct lk_console *c)
     note_write(c, fflush(stdout) == 0);
 }
 
-static void say(const struct lk_console *c, enum lk_style style, const char *prefix, const char *format,
-                va_list args) __attribute__((format(printf, 4, 0)));
+static void say(const struct lk_console *c, bool loud, enum lk_style style, const char *prefix,
+                const char *format, va_list args) __attribute__((format(printf, 5, 0)));
 
-static void say(const struct lk_console *c, enum lk_style style, const char *prefix, const char *format,
-                va_list args)
+static void say(const struct lk_console *c, bool loud, enum lk_style style, const char *prefix,
+                const char *format, va_list args)
 {
+    if (c->log != NULL) {
+        va_list copy;
+        va_copy(copy, args);
+        lk_console_log_text(c->log, prefix);
+        lk_console_log_format(c->log, format, copy);
+        lk_console_log_text(c->log, "\n");
+        va_end(copy);
+        if (c->quiet && !loud)
+            return;
+    }
     /* What was printed before stays before when both streams end up in one log. */
     fflush(stdout);
     flockfile(stderr);
@@ -85,17 +125,35 @@ void lk_console_error(const struct lk_console *c, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    say(c, LK_STYLE_RED, "litekeep: ", format, args);
+    say(c, true, LK_STYLE_RED, "litekeep: ", format, args);
     va_end(args);
 }
 
 void lk_console_warning(const struct lk_console *c, const char *format, ...)
 {
-    if (c->quiet)
+    if (c->quiet && c->log == NULL)
         return;
     va_list args;
     va_start(args, format);
-    say(c, LK_STYLE_YELLOW, "litekeep: warning: ", format, args);
+    say(c, false, LK_STYLE_YELLOW, "litekeep: warning: ", format, args);
+    va_end(args);
+}
+
+void lk_console_note(const struct lk_console *c, const char *format, ...)
+{
+    if (c->quiet && c->log == NULL)
+        return;
+    va_list args;
+    va_start(args, format);
+    say(c, false, LK_STYLE_PLAIN, "litekeep: ", format, args);
+    va_end(args);
+}
+
+void lk_console_detail(const struct lk_console *c, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say(c, true, LK_STYLE_PLAIN, "    ", format, args);
     va_end(args);
 }
 
@@ -105,7 +163,7 @@ void lk_console_remark(const struct lk_console *c, const char *format, ...)
         return;
     va_list args;
     va_start(args, format);
-    say(c, LK_STYLE_DIM, "litekeep: ", format, args);
+    say(c, true, LK_STYLE_DIM, "litekeep: ", format, args);
     va_end(args);
 }
 
@@ -130,12 +188,23 @@ const char *lk_console_ellipsis(const struct lk_console *c)
 
 bool lk_console_finish(struct lk_console *c)
 {
+    const int log_error = lk_console_log_free(c->log);
+    c->log = NULL;
+    free(c->store_option);
+    c->store_option = NULL;
+    if (log_error != 0)
+        lk_console_error(c, "the log is incomplete: %s", strerror(log_error));
     const bool failed_before = ferror(stdout) != 0;
     errno = 0;
     /* Some file systems report a full disk or a lost server only here. */
     const bool closed = fclose(stdout) == 0;
     note_write(c, closed && !failed_before);
     return c->write_error == 0;
+}
+
+const char *lk_console_store_option(const struct lk_console *c)
+{
+    return c->store_option == NULL ? "" : c->store_option;
 }
 
 enum lk_status lk_console_fail(struct lk_error *err, enum lk_status status, const char *format, ...)

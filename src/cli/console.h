@@ -9,6 +9,8 @@
 
 #include "litekeep.h"
 
+#include "cli/console_log.h"
+
 #define LK_CHECKED __attribute__((warn_unused_result))
 
 enum lk_style { LK_STYLE_PLAIN, LK_STYLE_BOLD, LK_STYLE_DIM, LK_STYLE_RED, LK_STYLE_YELLOW };
@@ -19,12 +21,27 @@ struct lk_console {
     bool colour;               /* standard output takes colours */
     bool error_colour;         /* standard error does */
     bool live;                 /* standard error is a terminal on which a line can be redrawn */
-    int write_error;           /* errno of the first write to standard output that failed, or 0 */
+    bool opened; /* a session was asked for: what is refused from then on, --help of the command explains not
+                    better */
+    int write_error;            /* errno of the first write to standard output that failed, or 0 */
+    char *store_option;         /* litekeep_store_option, once a session is open; NULL: none was */
+    struct lk_console_log *log; /* NULL: none. See lk_console_open_log */
 };
 
 /* Look at the locale (sets LC_CTYPE, and only that: numbers in JSON need the point of the C locale), the
  * terminals, NO_COLOR and TERM. */
 void lk_console_init(struct lk_console *c);
+
+/* From now on results go to this log instead of standard output (JSON to both), and all that goes to standard
+ * error goes there, too; what --quiet keeps back goes to the log alone. A log that cannot be opened is said,
+ * and no reason to do nothing: only a path that cannot be one is LK_USAGE. lk_console_finish closes it. */
+enum lk_status lk_console_open_log(struct lk_console *c, const char *path, struct lk_error *err) LK_CHECKED;
+/* Are results wanted as text anywhere? */
+bool lk_console_tells(const struct lk_console *c);
+
+/* What goes behind "litekeep" in a command that people copy, so that it means the store of this one: "" or
+ * "--store DIR ". */
+const char *lk_console_store_option(const struct lk_console *c);
 
 /* Columns of a terminal line; for what is no terminal COLUMNS, else 0: no limit. `fd` is 1 or 2. */
 size_t lk_console_width(int fd);
@@ -39,6 +56,13 @@ void lk_console_flush(struct lk_console *c);
 void lk_console_error(const struct lk_console *c, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void lk_console_warning(const struct lk_console *c, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* The same without a colour, for what went as it should, in a command whose standard output is not its own
+ * (not with --quiet). */
+void lk_console_note(const struct lk_console *c, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* A line of its own below an error, for a person to copy: indented, without a prefix. */
+void lk_console_detail(const struct lk_console *c, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* A line to standard error for the curious: only with --verbose. */
 void lk_console_remark(const struct lk_console *c, const char *format, ...)

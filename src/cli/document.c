@@ -102,7 +102,7 @@ void lk_document_append(struct lk_document *array, struct lk_document *member)
     *member = (struct lk_document){0};
 }
 
-static char *dump(struct lk_document *d)
+char *lk_document_dump(struct lk_document *d)
 {
     char *text = d->failed ? NULL : json_dumps(d->value, DUMP_FLAGS);
     lk_document_reset(d);
@@ -111,7 +111,7 @@ static char *dump(struct lk_document *d)
 
 enum lk_status lk_document_print(struct lk_document *d, struct lk_console *c, struct lk_error *err)
 {
-    char *text = dump(d);
+    char *text = lk_document_dump(d);
     if (text == NULL)
         return lk_console_fail_memory(err);
     lk_console_print(c, "%s\n", text);
@@ -123,7 +123,7 @@ enum lk_status lk_document_print(struct lk_document *d, struct lk_console *c, st
 enum lk_status lk_document_print_with(struct lk_document *d, const char *key, const char *const *values,
                                       size_t count, struct lk_console *c, struct lk_error *err)
 {
-    char *text = dump(d);
+    char *text = lk_document_dump(d);
     if (text == NULL)
         return lk_console_fail_memory(err);
     const size_t len = strlen(text); /* ends with the brace that closes the object */

@@ -32,6 +32,9 @@ void lk_document_texts(struct lk_document *d, const char *key, const char *const
 void lk_document_put(struct lk_document *d, const char *key, struct lk_document *member);
 void lk_document_append(struct lk_document *array, struct lk_document *member);
 
+/* As text on one line, without a line end, and reset. NULL when memory ran out on the way; free() it. */
+char *lk_document_dump(struct lk_document *d);
+
 /* Print on one line and reset. LK_FAILED when memory ran out on the way: then nothing is printed. */
 enum lk_status lk_document_print(struct lk_document *d, struct lk_console *c,
                                  struct lk_error *err) LK_CHECKED;

@@ -7,7 +7,8 @@
 
 #include "cli/display.h"
 
-#define GAP 2 /* cells between columns */
+#define GAP 2         /* cells between columns */
+#define PATH_LEAST 24 /* cells that a path keeps while there are columns to leave out */
 
 struct cell {
     char *text;
@@ -26,6 +27,9 @@ struct lk_grid {
     size_t cells, cells_room;
     struct note *note;
     size_t notes, notes_room;
+    const size_t *order; /* in which columns are left out */
+    size_t ordered;
+    size_t paths; /* the column that is cut on the left, from 1; 0: none */
     bool failed;
 };
 
@@ -114,6 +118,20 @@ void lk_grid_note(struct lk_grid *g, const char *text, enum lk_style style)
     note->cell.style = style;
 }
 
+void lk_grid_paths(struct lk_grid *g, size_t column)
+{
+    if (g != NULL)
+        g->paths = column + 1;
+}
+
+void lk_grid_leave_out(struct lk_grid *g, const size_t *order, size_t count)
+{
+    if (g == NULL)
+        return;
+    g->order = order;
+    g->ordered = count;
+}
+
 static size_t widest(const struct lk_grid *g, size_t column)
 {
     size_t width = lk_display_width(g->column[column].title);
@@ -125,11 +143,12 @@ static size_t widest(const struct lk_grid *g, size_t column)
     return width;
 }
 
+/* A column of width 0 is left out. */
 static size_t total(const size_t *width, size_t columns)
 {
-    size_t sum = columns > 0 ? (columns - 1) * GAP : 0;
+    size_t sum = 0;
     for (size_t i = 0; i < columns; i++)
-        sum += width[i];
+        sum += width[i] > 0 ? width[i] + (sum > 0 ? GAP : 0) : 0;
     return sum;
 }
 
@@ -138,15 +157,44 @@ struct choice {
     size_t left, right;
 };
 
+static void cap(size_t *width, size_t columns, size_t most, size_t limit)
+{
+    const bool fits = total(width, columns) <= limit;
+    for (size_t i = 0; i < columns && !fits; i++)
+        if (width[i] > most)
+            width[i] = most;
+}
+
+/* Leave columns out, in the grid's own order, until all others have room, paths cut to what remains. */
+static void leave_out(const struct lk_grid *g, size_t *width, size_t limit)
+{
+    size_t none = 0;
+    size_t *path = g->paths > 0 ? &width[g->paths - 1] : &none;
+    const size_t natural = *path;
+    if (total(width, g->columns) <= limit)
+        return;
+    if (*path > PATH_LEAST)
+        *path = PATH_LEAST;
+    for (size_t i = 0; i < g->ordered && total(width, g->columns) > limit; i++)
+        width[g->order[i]] = 0;
+    const size_t used = total(width, g->columns);
+    if (used < limit && *path < natural)
+        *path = limit - used < natural - *path ? *path + (limit - used) : natural;
+}
+
 /* Cut and leave out until the columns fit. `width` holds each column's natural width and is changed. */
 static struct choice fit(const struct lk_grid *g, size_t *width, size_t limit, size_t mark)
 {
     const size_t n = g->columns;
-    static const size_t caps[] = {32, 16};
-    for (size_t k = 0; k < 2 && total(width, n) > limit; k++)
-        for (size_t i = 0; i < n; i++)
-            if (width[i] > caps[k])
-                width[i] = caps[k];
+    leave_out(g, width, limit);
+    cap(width, n, 32, limit);
+    cap(width, n, 20, limit);        /* an id and a time stay whole */
+    for (size_t i = n; i > 1; i--) { /* what stands last matters least */
+        const size_t over = total(width, n) > limit ? total(width, n) - limit : 0;
+        const size_t spare = width[i - 1] > 12 ? width[i - 1] - 12 : 0;
+        width[i - 1] -= over < spare ? over : spare;
+    }
+    cap(width, n, 16, limit);
     if (total(width, n) <= limit)
         return (struct choice){n, 0};
 
@@ -165,6 +213,36 @@ static struct choice fit(const struct lk_grid *g, size_t *width, size_t limit, s
             return c;
         }
     }
+}
+
+/* The bytes of a text that are left out before its end, so that the rest fits into `width`. */
+static size_t skip_to_fit(const char *text, size_t width)
+{
+    size_t at = 0;
+    while (text[at] != '\0' && lk_display_width(text + at) > width)
+        do
+            at++;
+        while (((unsigned char)text[at] & 0xc0) == 0x80);
+    return at;
+}
+
+/* Cut on the left, which lk_display_fit does not do. */
+static void print_path(struct lk_console *c, const struct cell *cell, size_t width, size_t *blanks)
+{
+    const char *mark = lk_console_ellipsis(c);
+    const bool cut = lk_display_width(cell->text) > width;
+    const bool marked = cut && lk_display_width(mark) <= width;
+    const char *rest = cell->text + skip_to_fit(cell->text, width - (marked ? lk_display_width(mark) : 0));
+    const size_t used = lk_display_width(rest) + (marked ? lk_display_width(mark) : 0);
+    const char *style = lk_console_style(c->colour, cell->style),
+               *plain = lk_console_style(c->colour, LK_STYLE_PLAIN);
+    const bool styled = cell->style != LK_STYLE_PLAIN;
+    if (used > 0) {
+        lk_console_print(c, "%*s%s%s%s%s", (int)*blanks, "", styled ? style : "", marked ? mark : "", rest,
+                         styled ? plain : "");
+        *blanks = 0;
+    }
+    *blanks += used < width ? width - used : 0;
 }
 
 /* One cell in its width. Blanks are owed in *blanks until something follows them, so that no line ends in
@@ -203,9 +281,14 @@ static void print_line(const struct lk_grid *g, struct lk_console *c, const stru
             blanks = 0;
             continue;
         }
+        if (width[i] == 0)
+            continue;
         if (i > 0)
             blanks += GAP;
-        print_cell(c, &cells[i], width[i], g->column[i].right, &blanks);
+        if (i + 1 == g->paths)
+            print_path(c, &cells[i], width[i], &blanks);
+        else
+            print_cell(c, &cells[i], width[i], g->column[i].right, &blanks);
     }
     lk_console_print(c, "\n");
 }
@@ -244,6 +327,8 @@ enum lk_status lk_grid_print(const struct lk_grid *g, struct lk_console *c, size
     const struct choice choice =
         fit(g, widths, width == 0 ? SIZE_MAX : width, lk_display_width(lk_console_ellipsis(c)));
     *shown = choice.left + choice.right;
+    for (size_t i = 0; i < g->columns; i++) /* those left out by their order */
+        *shown -= widths[i] == 0 && (i < choice.left || i >= g->columns - choice.right) ? 1 : 0;
     print_line(g, c, titles, widths, choice);
     size_t note = 0;
     for (size_t row = 0; row * g->columns < g->cells; row++) {

@@ -49,11 +49,14 @@ static void catch_signals(void)
     /* So is a file that would pass the limit on file sizes (ulimit -f): EFBIG instead of a death without a
      * word. */
     signal(SIGXFSZ, SIG_IGN);
+    /* Who started this may have ignored the ends of its children; this program asks for those of its own. */
+    signal(SIGCHLD, SIG_DFL);
 }
 
-static enum lk_status run(struct lk_console *console, const struct lk_arguments *args, struct lk_error *err)
+static enum lk_status run(struct lk_console *console, const struct lk_arguments *args, int *code,
+                          struct lk_error *err)
 {
-    const struct lk_invocation in = {args, console};
+    const struct lk_invocation in = {args, console, code};
     if (args->global[LK_GLOBAL_VERSION].given) {
         lk_console_print(console, "litekeep %s\n", litekeep_version());
         return LK_OK;
@@ -77,6 +80,7 @@ int main(int argc, char **argv)
     struct lk_console console;
     struct lk_arguments args = {0};
     struct lk_error err = {0};
+    int code = -1;
     keep_standard_descriptors();
     lk_console_init(&console);
     catch_signals();
@@ -86,10 +90,10 @@ int main(int argc, char **argv)
     console.quiet = args.global[LK_GLOBAL_QUIET].given;
     console.verbose = args.global[LK_GLOBAL_VERBOSE].given;
     if (status == LK_OK)
-        status = run(&console, &args, &err);
+        status = run(&console, &args, &code, &err);
     if (status != LK_OK && err.message[0] != '\0')
         lk_console_error(&console, "%s", err.message);
-    if (status == LK_USAGE && args.command != NULL)
+    if (status == LK_USAGE && args.command != NULL && !console.opened)
         fprintf(stderr, "\"litekeep %s --help\" explains the command.\n", args.command->name);
     if (!lk_console_finish(&console)) {
         /* A reader that had enough (head, a pager) needs no message. */
@@ -99,5 +103,5 @@ int main(int argc, char **argv)
         status = litekeep_worse(status, LK_FAILED);
     }
     lk_commands_reset(&args);
-    return (int)status;
+    return status == LK_OK && code >= 0 ? code : (int)status;
 }

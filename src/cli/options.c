@@ -176,7 +176,8 @@ static enum lk_status store(const struct lk_option *o, struct lk_option_value *v
         v->number = parsed ? (int64_t)size : 0;
         return store_number(o, v, parsed, "a size such as 512M or 2G", err);
     case LK_OPTION_COUNT:
-        return store_number(o, v, parse_whole(text, &v->number), "a whole number", err);
+        return store_number(o, v, parse_whole(text, &v->number),
+                            o->least > 0 ? "a whole number from 1 on" : "a whole number from 0 on", err);
     case LK_OPTION_CHOICE:
         v->number = find_word(o->words, text, strlen(text));
         join_words(o->words, words, sizeof words);

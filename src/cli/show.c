@@ -62,8 +62,8 @@ static void print_checked(struct lk_console *c, const struct litekeep_backup_inf
     char age[LITEKEEP_WORD_SIZE];
     print_name(c, "checked");
     if (b->damaged)
-        lk_console_print(c, "%sDAMAGED%s, as the last check found: litekeep verify says where\n",
-                         lk_console_style(c->colour, LK_STYLE_RED), plain(c));
+        lk_console_print(c, "%sDAMAGED%s, as the last check found: litekeep %sverify says where\n",
+                         lk_console_style(c->colour, LK_STYLE_RED), plain(c), lk_console_store_option(c));
     else if (b->checked != 0)
         lk_console_print(c, "%s %s ago\n", b->legacy ? "all files read" : "all of it read and compared",
                          lk_display_age(b->checked, age));

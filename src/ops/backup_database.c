@@ -6,9 +6,13 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "ops/alarm.h"
+#include "ops/backup_options.h"
 #include "ops/backup_run.h"
 #include "ops/backup_table.h"
+#include "ops/live_counts.h"
 #include "ops/manifest_fill.h"
+#include "ops/prune.h"
 #include "ops/sqlite_copy.h"
 #include "sqlite/mount.h"
 #include "sqlite/structure.h"
@@ -30,13 +34,16 @@ struct database {
     struct lk_structure *structure;
     char **stems; /* of structure->table */
     struct lk_manifest *manifest;
-    unsigned formats;
+    struct lk_settings settings; /* the config's for this database */
+    struct litekeep_backup_options wanted;
+    struct lk_encoding encoding;
     uint64_t raw_bytes; /* read so far, also by reads that had to start again: for progress */
 
     struct lk_table_backup *open[OPEN_TABLES]; /* a ring: the oldest at `first` */
     struct lk_manifest_table *open_entry[OPEN_TABLES];
     size_t first, count;
     struct lk_sqlite_copy *copy; /* the sqlite format, read but not finished */
+    struct lk_counts sequences;  /* sqlite_sequence, which the manifest does not tell */
     bool nothing_wanted;         /* --table and --skip-table leave no table of it */
 };
 
@@ -78,18 +85,41 @@ static enum lk_status open_last(struct database *d, const struct lk_backup_list 
     return LK_OK;
 }
 
+/* What holds for this database: the caller's options, then the config. */
+static enum lk_status choose_options(struct database *d, struct lk_error *err)
+{
+    struct lk_backup_run *run = d->run;
+    const char *folder = d->entry == NULL ? NULL : d->entry->folder;
+    struct lk_error why = {0};
+    lk_settings_reset(&d->settings);
+    enum lk_status status = lk_session_settings(run->lk, d->path, folder, &d->settings, &why);
+    if (status != LK_OK && status != LK_FAILED && run->safety) {
+        status = LK_OK; /* a restore needs no config */
+        d->settings = (struct lk_settings){.alarm_window = LK_ALARM_WINDOW};
+    }
+    if (status != LK_OK) {
+        *err = why;
+        return status;
+    }
+    d->wanted = run->options;
+    lk_backup_options_database(&d->wanted, &d->settings);
+    return lk_backup_options_encoding(&d->wanted, &d->encoding, err);
+}
+
 /* *skip: the last backup is young enough. */
 static enum lk_status open_folder(struct database *d, bool *skip, struct lk_error *err)
 {
     struct lk_backup_run *run = d->run;
-    const struct litekeep_backup_options *o = run->options;
+    const struct litekeep_backup_options *o = &d->wanted;
     struct lk_store *store = run->lk->store;
     struct lk_backup_list list = {0};
     char *identity = NULL;
-    if (store == NULL)
-        return LK_OK; /* dry_run before there is a store */
+    bool some;
+    enum lk_status status = choose_options(d, err);
+    if (status != LK_OK || store == NULL)
+        return status; /* no store: dry_run before there is one */
     const int64_t now = lk_clock_now();
-    enum lk_status status = lk_mount_identify(d->path, &identity, err);
+    status = lk_mount_identify(d->path, &identity, err);
     if (status == LK_OK && o->dry_run) {
         status = lk_database_find(store, identity, &d->entry, err);
         if (status == LK_NOT_FOUND) {
@@ -99,15 +129,20 @@ static enum lk_status open_folder(struct database *d, bool *skip, struct lk_erro
     } else if (status == LK_OK) {
         status = lk_database_claim(store, identity, d->path, o->name, now, &d->entry, err);
     }
+    /* Now that its folder is known, so is whether the config has a section for that. */
+    if (status == LK_OK)
+        status = choose_options(d, err);
     if (status == LK_OK)
         status = lk_database_open(store, d->entry->folder, &d->dir, err);
     if (status == LK_OK && !o->dry_run)
         status = lk_lock_take(&d->dir, store->journal_mode, "backup", 0, &d->lock, err);
     if (status == LK_OK)
         status = lk_catalog_list(&d->dir, &list, NULL, err);
+    some = d->settings.tables != NULL || d->settings.skip_tables != NULL;
     for (size_t i = list.count; status == LK_OK && o->if_older_than > 0 && i > 0; i--) {
         const struct lk_backup_entry *e = &list.entry[i - 1];
-        if (e->kind == LK_BACKUP_ORDINARY && e->problem == NULL && e->left_out == 0) {
+        /* One of some tables is no backup of all; but where only some are wanted, it is what was wanted. */
+        if (e->kind == LK_BACKUP_ORDINARY && e->problem == NULL && (e->left_out == 0 || some)) {
             *skip = e->started <= now && now - e->started < o->if_older_than;
             break;
         }
@@ -125,7 +160,7 @@ out:
 
 static enum lk_status open_source(struct database *d, struct lk_error *err)
 {
-    const struct litekeep_backup_options *o = d->run->options;
+    const struct litekeep_backup_options *o = &d->wanted;
     static const enum lk_snapshot snapshots[] = {
         [LITEKEEP_SNAPSHOT_AUTO] = LK_SNAPSHOT_AUTO,
         [LITEKEEP_SNAPSHOT_READ] = LK_SNAPSHOT_READ,
@@ -142,8 +177,8 @@ static enum lk_status open_source(struct database *d, struct lk_error *err)
         .snapshot = snapshots[o->snapshot],
         .max_lock = o->max_lock,
         .tmp = o->tmp != NULL ? o->tmp : tmp,
-        .passes = d->formats & LITEKEEP_SQLITE ? 2 : 1,
-        .read_rate = lk_engine_read_rate(d->run->engine),
+        .passes = d->encoding.sqlite ? 2 : 1,
+        .read_rate = lk_engine_read_rate(d->run->engine, &d->encoding),
         .interrupt = lk_session_interrupt(),
     };
     const enum lk_status status = lk_source_open(d->path, &options, &d->source, err);
@@ -168,7 +203,7 @@ static enum lk_status read_structure(struct database *d, struct lk_error *err)
     lk_free(names);
     /* A schema that cannot be rebuilt from its SQL here comes back only as pages. */
     if (d->structure->reasons > 0)
-        d->formats |= LITEKEEP_SQLITE;
+        d->encoding.sqlite = true;
     return status;
 }
 
@@ -252,6 +287,7 @@ static enum lk_status scan_table(struct database *d, size_t index, bool *restart
 {
     const struct lk_table_schema *t = d->structure->table[index];
     const struct lk_table_run run = {.engine = d->run->engine,
+                                     .encoding = &d->encoding,
                                      .backup = d->writer,
                                      .source = d->source,
                                      .progress = count_progress,
@@ -283,7 +319,7 @@ static enum lk_status scan_table(struct database *d, size_t index, bool *restart
  * whole one. */
 static enum lk_status choose_tables(struct database *d, struct lk_error *err)
 {
-    const struct litekeep_backup_options *o = d->run->options;
+    const struct litekeep_backup_options *o = &d->wanted;
     size_t ordinary = 0, wanted = 0;
     for (size_t i = 0; i < d->structure->tables; i++) {
         const struct lk_table_schema *t = d->structure->table[i];
@@ -309,12 +345,14 @@ static enum lk_status read_all(struct database *d, bool *restart, struct lk_erro
             return lk_fail(err, LK_INTERRUPTED, "interrupted");
         if (has_failed(d))
             return LK_OK; /* finishing it will say why */
-        if (is_wanted(d->run->options, d->structure->table[i]))
+        if (is_wanted(&d->wanted, d->structure->table[i]))
             status = scan_table(d, i, restart, err);
     }
-    if (status == LK_OK && !*restart && d->formats & LITEKEEP_SQLITE)
-        status = lk_sqlite_copy_read(d->source, d->writer, d->entry->folder, d->run->engine, &d->copy,
-                                     restart, err);
+    if (status == LK_OK && !*restart && d->encoding.sqlite)
+        status = lk_sqlite_copy_read(d->source, d->writer, d->entry->folder, d->run->engine,
+                                     d->encoding.verify, &d->copy, restart, err);
+    if (status == LK_OK && !*restart)
+        status = lk_live_sequences(d->source, &d->sequences, err);
     return status;
 }
 
@@ -336,6 +374,7 @@ static enum lk_status forget_all(struct database *d, struct lk_error *err)
     d->manifest = lk_manifest_new();
     lk_structure_free(d->structure);
     d->structure = NULL;
+    lk_counts_reset(&d->sequences);
     lk_free(d->stems);
     d->stems = NULL;
     if (status == LK_OK && d->manifest == NULL)
@@ -415,12 +454,12 @@ static enum lk_status back_up(struct database *d, struct litekeep_event *done, s
                                   &(struct lk_manifest_facts){.source = lk_source_facts(d->source),
                                                               .structure = d->structure,
                                                               .identity = d->entry->identity,
-                                                              .tags = run->options->tags,
-                                                              .parquet = d->formats & LITEKEEP_PARQUET,
-                                                              .json = d->formats & LITEKEEP_JSON,
-                                                              .sqlite = d->formats & LITEKEEP_SQLITE,
-                                                              .parquet_codec = run->parquet_codec,
-                                                              .json_codec = run->json_codec,
+                                                              .tags = d->wanted.tags,
+                                                              .parquet = d->encoding.parquet,
+                                                              .json = d->encoding.json,
+                                                              .sqlite = d->encoding.sqlite,
+                                                              .parquet_codec = d->encoding.parquet_codec,
+                                                              .json_codec = d->encoding.json_codec,
                                                               .started = started},
                                   err);
     }
@@ -465,7 +504,9 @@ static void database_reset(struct database *d)
     lk_free(d->stems);
     lk_backup_writer_free(d->writer);
     lk_manifest_free(d->manifest);
+    lk_counts_reset(&d->sequences);
     lk_backup_free(d->last);
+    lk_settings_reset(&d->settings);
     lk_lock_release(d->lock);
     lk_dir_close(&d->dir);
     lk_database_free(d->entry);
@@ -489,9 +530,38 @@ static void count_done(struct lk_backup_run *run, const struct lk_found *found, 
     pthread_mutex_unlock(&run->lock);
 }
 
+/* The backup stands. What has shrunk since the ones before? What need not be kept any longer? */
+static void look_after(struct database *d)
+{
+    struct lk_backup_run *run = d->run;
+    struct lk_alarm_tally tally = {0};
+    struct lk_error err = {0};
+    uint64_t removed = 0;
+    enum lk_status status = lk_alarm_judge(run->lk, d->entry, &d->dir, d->lock, d->manifest, &d->sequences,
+                                           &d->settings, !run->safety, &tally, &err);
+    if (status == LK_OK && tally.raised == 0 && !run->safety)
+        status = lk_prune_after_backup(run->lk, d->entry, &d->dir, d->lock, &d->settings, &removed, &err);
+    lk_backup_run_alarms(run, &tally);
+    pthread_mutex_lock(&run->lock);
+    run->summary.pruned += removed;
+    pthread_mutex_unlock(&run->lock);
+    if (status != LK_OK)
+        lk_backup_run_problem(run, d->path, NULL, &err);
+}
+
+/* What is open stays open also where there was nothing to back up. */
+static void remind(struct database *d)
+{
+    struct lk_alarm_tally tally = {0};
+    struct lk_error err = {0};
+    if (lk_alarm_remind(d->run->lk, d->entry, &d->dir, &tally, &err) != LK_OK)
+        lk_backup_run_problem(d->run, d->path, NULL, &err);
+    lk_backup_run_alarms(d->run, &tally);
+}
+
 void lk_backup_database(struct lk_backup_run *run, const struct lk_found *found)
 {
-    struct database d = {.run = run, .path = found->path, .dir = LK_DIR_CLOSED, .formats = run->formats};
+    struct database d = {.run = run, .path = found->path, .dir = LK_DIR_CLOSED};
     struct litekeep_event event = {.type = LITEKEEP_EVENT_STARTED, .source_bytes = found->bytes};
     struct lk_error err = {0};
     bool skip = false;
@@ -502,7 +572,7 @@ void lk_backup_database(struct lk_backup_run *run, const struct lk_found *found)
     if (status == LK_OK && skip) {
         event.type = LITEKEEP_EVENT_SKIPPED;
         event.message = "its last backup is young enough";
-    } else if (status == LK_OK && run->options->dry_run) {
+    } else if (status == LK_OK && run->options.dry_run) {
         event.type = LITEKEEP_EVENT_PLANNED;
         event.message = d.last == NULL ? "for the first time" : "again";
     } else if (status == LK_OK) {
@@ -513,7 +583,7 @@ void lk_backup_database(struct lk_backup_run *run, const struct lk_found *found)
             event.type = LITEKEEP_EVENT_SKIPPED;
             event.message = err.message;
         }
-        event.verified = !run->options->no_verify;
+        event.verified = d.encoding.verify;
         id = d.writer == NULL ? NULL : lk_copy_string(lk_backup_writer_id(d.writer));
         event.id = event.type == LITEKEEP_EVENT_DONE ? id : NULL;
     }
@@ -521,6 +591,10 @@ void lk_backup_database(struct lk_backup_run *run, const struct lk_found *found)
     if (status == LK_OK) {
         count_done(run, found, d.raw_bytes, &event, d.nothing_wanted);
         lk_session_emit(run->lk, &event);
+        if (event.type == LITEKEEP_EVENT_DONE)
+            look_after(&d);
+        else if (skip && !run->options.dry_run)
+            remind(&d);
     } else {
         event.type = LITEKEEP_EVENT_PROBLEM;
         count_done(run, found, d.raw_bytes, &event, false);

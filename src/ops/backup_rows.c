@@ -128,6 +128,10 @@ enum lk_status lk_backup_rows_table(struct lk_backup_rows *b, const struct lk_ba
     enum lk_status status = lk_stored_table_open(backup, table, &options, &stored, err);
     if (status == LK_OK)
         status = lk_stored_table_as_rows(stored, sql_of(backup->manifest, table->name), out, err);
+    for (const struct named *n = b->named; n != NULL && status != LK_OK; n = n->next) {
+        if (n->which.backup == backup)
+            status = lk_which_explain(&n->which, status, err);
+    }
     if (status != LK_OK)
         lk_stored_table_free(stored);
     return status;

@@ -1,6 +1,7 @@
 #include "ops/backup_run.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
@@ -14,26 +15,45 @@ static char *shown(const char *text)
     return text == NULL ? NULL : lk_text_escaped(lk_bytes_of(text));
 }
 
+/* What the run ends with, and its record keeps, is read without the event that names the source. */
+static void name_source(struct lk_error *out, const struct lk_error *err, const char *path)
+{
+    *out = *err;
+    if (path == NULL || strstr(err->message, path) != NULL || err->status == LK_INTERRUPTED)
+        return;
+    (void)lk_fail(out, err->status, "%s: %s", path, err->message);
+    out->system = err->system;
+}
+
 void lk_backup_run_problem(struct lk_backup_run *run, const char *path, const char *table,
                            const struct lk_error *err)
 {
+    char *shown_path = shown(path), *shown_table = shown(table);
     pthread_mutex_lock(&run->lock);
     const enum lk_status worse = litekeep_worse(run->status, err->status);
     if (worse != run->status)
-        run->err = *err;
+        name_source(&run->err, err, shown_path);
     run->status = worse;
     run->summary.failed += err->status == LK_INTERRUPTED ? 0 : 1;
     pthread_mutex_unlock(&run->lock);
-    if (err->status == LK_INTERRUPTED)
-        return; /* the run's own end says it */
-    char *shown_path = shown(path), *shown_table = shown(table);
-    lk_session_emit(run->lk, &(struct litekeep_event){.type = LITEKEEP_EVENT_PROBLEM,
-                                                      .status = err->status,
-                                                      .path = shown_path,
-                                                      .table = shown_table,
-                                                      .message = err->message});
+    if (err->status != LK_INTERRUPTED) /* the run's own end says it */
+        lk_session_emit(run->lk, &(struct litekeep_event){.type = LITEKEEP_EVENT_PROBLEM,
+                                                          .status = err->status,
+                                                          .path = shown_path,
+                                                          .table = shown_table,
+                                                          .message = err->message});
     lk_free(shown_path);
     lk_free(shown_table);
+}
+
+void lk_backup_run_alarms(struct lk_backup_run *run, const struct lk_alarm_tally *tally)
+{
+    pthread_mutex_lock(&run->lock);
+    run->summary.alarms += tally->raised;
+    run->summary.open_alarms += tally->open;
+    if (tally->raised > 0 && litekeep_worse(run->status, LK_ALARM) != run->status)
+        run->status = lk_fail(&run->err, LK_ALARM, "data has shrunk");
+    pthread_mutex_unlock(&run->lock);
 }
 
 void lk_backup_run_warn(struct lk_backup_run *run, const char *path, const char *format, ...)

@@ -28,8 +28,8 @@ struct pass {
 
 static enum lk_status start_export(struct pass *p, struct lk_error *err)
 {
-    return lk_table_export_new(p->run->engine, p->run->backup, p->b->schema, p->b->plan, p->stem,
-                               &p->b->export, err);
+    return lk_table_export_new(p->run->engine, p->run->encoding, p->run->backup, p->b->schema, p->b->plan,
+                               p->stem, &p->b->export, err);
 }
 
 /* Count a block that was scanned, and see to it that there is a plan and an export for it. */

@@ -15,6 +15,7 @@ struct lk_table_history {
 /* What all tables of a run share. */
 struct lk_table_run {
     struct lk_engine *engine;
+    const struct lk_encoding *encoding;
     struct lk_backup_writer *backup;
     struct lk_source *source;
     /* After each block, on the scanner's thread. */

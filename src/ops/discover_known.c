@@ -15,6 +15,17 @@ enum lk_status lk_discover_known(struct litekeep *lk, const char *const *paths, 
                                  const char *const *exclude, struct lk_discovery **out, struct lk_error *err)
 {
     static const char *const here[] = {".", NULL};
+    const bool open_paths = count_of(paths) == 0;
+    if (open_paths || include == NULL || exclude == NULL) {
+        const struct lk_config *config;
+        const enum lk_status known = lk_session_config(lk, &config, err);
+        if (known != LK_OK)
+            return known;
+        const struct lk_general_settings *general = lk_config_general(config);
+        paths = open_paths ? general->paths : paths;
+        include = include == NULL ? general->include : include;
+        exclude = exclude == NULL ? general->exclude : exclude;
+    }
     struct lk_database_list databases = {0};
     const char **known = NULL;
     size_t known_count = 0;

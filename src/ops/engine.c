@@ -111,11 +111,11 @@ const struct lk_engine_options *lk_engine_options(const struct lk_engine *e)
 /* Measured on the yardstick with zstd:1 and gzip:1: about 150 MB/s an encoder, up to what one scanner reads;
  * levels above 3 are several times slower. Meant to be low rather than high: the price of a wrong guess is
  * reading twice. */
-uint64_t lk_engine_read_rate(const struct lk_engine *e)
+uint64_t lk_engine_read_rate(const struct lk_engine *e, const struct lk_encoding *encoding)
 {
-    const struct lk_engine_options *o = &e->options;
     const uint64_t encoders = e->jobs < 4 ? e->jobs : 4;
-    const bool slow = (o->parquet && o->parquet_codec.level > 3) || (o->json && o->json_codec.level > 3);
+    const bool slow = (encoding->parquet && encoding->parquet_codec.level > 3) ||
+                      (encoding->json && encoding->json_codec.level > 3);
     return encoders * (slow ? UINT64_C(20000000) : UINT64_C(115000000));
 }
 
@@ -167,16 +167,16 @@ void lk_engine_finish_file(struct lk_engine *e, struct lk_job *job)
     lk_pool_submit(e->finishers, job, false);
 }
 
-enum lk_status lk_engine_scratch(struct lk_engine *e, unsigned worker, struct lk_scratch **out,
-                                 struct lk_error *err)
+enum lk_status lk_engine_scratch(struct lk_engine *e, unsigned worker, const struct lk_encoding *encoding,
+                                 struct lk_scratch **out, struct lk_error *err)
 {
     struct lk_scratch *s = &e->scratch[worker];
     enum lk_status status = LK_OK;
     if (s->hasher == NULL)
         status = lk_hasher_new(e->options.secret, &s->hasher, err);
-    if (status == LK_OK && e->options.parquet && s->parquet_encoder == NULL)
+    if (status == LK_OK && encoding->parquet && s->parquet_encoder == NULL)
         status = lk_parquet_encoder_new(&s->parquet_encoder, err);
-    if (status == LK_OK && e->options.json && s->json_encoder == NULL)
+    if (status == LK_OK && encoding->json && s->json_encoder == NULL)
         status = lk_jsonl_encoder_new(&s->json_encoder, err);
     if (status == LK_OK && s->parquet_decoder == NULL)
         status = lk_parquet_decoder_new(&s->parquet_decoder, err);

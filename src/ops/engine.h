@@ -14,12 +14,17 @@
 #include "parquet/writer.h"
 
 struct lk_engine_options {
-    unsigned jobs;   /* encoder threads; 0: processors, as far as memory allows */
-    uint64_t memory; /* bytes for batches and encoders; 0: 256 MiB */
-    bool parquet, json;
-    struct lk_codec_choice parquet_codec, json_codec;
-    bool verify;
+    unsigned jobs;         /* encoder threads; 0: processors, as far as memory allows */
+    uint64_t memory;       /* bytes for batches and encoders; 0: 256 MiB */
     const uint8_t *secret; /* LK_SECRET_SIZE bytes, borrowed */
+};
+
+/* How the tables of one database are written. */
+struct lk_encoding {
+    bool parquet, json;
+    bool sqlite; /* a page copy as well; also set when the schema cannot be rebuilt from its SQL */
+    struct lk_codec_choice parquet_codec, json_codec;
+    bool verify; /* read back what was written */
 };
 
 /* What one encoder thread keeps between blocks. */
@@ -59,7 +64,7 @@ const struct lk_engine_options *lk_engine_options(const struct lk_engine *e);
 
 /* Bytes of a database file in a second that this engine is expected to take, so that it can be told whether a
  * lock will last. */
-uint64_t lk_engine_read_rate(const struct lk_engine *e);
+uint64_t lk_engine_read_rate(const struct lk_engine *e, const struct lk_encoding *encoding);
 
 /* An empty slot; waits until one is free, or until `deadline` (monotonic; 0: no end) has passed: then NULL.
  * Its batch has whatever shape it had. Any thread. */
@@ -73,9 +78,9 @@ void lk_engine_read_back(struct lk_engine *e, struct lk_job *job);
 /* For work that mostly waits for the disk. */
 void lk_engine_finish_file(struct lk_engine *e, struct lk_job *job);
 
-/* The scratch of encoder thread `worker`, made at its first use. Only from jobs of lk_engine_encode and
- * lk_engine_read_back. */
-enum lk_status lk_engine_scratch(struct lk_engine *e, unsigned worker, struct lk_scratch **out,
-                                 struct lk_error *err) LK_CHECKED;
+/* The scratch of encoder thread `worker`, made as far as this encoding needs it. Only from jobs of
+ * lk_engine_encode and lk_engine_read_back. */
+enum lk_status lk_engine_scratch(struct lk_engine *e, unsigned worker, const struct lk_encoding *encoding,
+                                 struct lk_scratch **out, struct lk_error *err) LK_CHECKED;
 
 #endif

@@ -189,6 +189,7 @@ enum lk_status litekeep_head(struct litekeep *lk, const char *what, const char *
         status = lk_fail_memory(err, "showing rows");
     if (status == LK_OK)
         status = fill(r, &h, err);
+    status = lk_which_explain(&w, status, err);
     lk_batch_free(h.taken);
     lk_stored_table_free(stored);
     lk_which_close(&w);

@@ -1,5 +1,6 @@
 /* The restore command: which backup, onto what, and what becomes of what is there. The file itself is made
  * by restore_file.c, and put in its place by restore_target.c. */
+#include "ops/backup_run.h"
 #include "ops/restore_file.h"
 
 #include <errno.h>
@@ -12,12 +13,14 @@
 #include "ops/arena.h"
 #include "ops/restore_target.h"
 #include "ops/which.h"
+#include "sqlite/mount.h"
 #include "sqlite/path.h"
 #include "sqlite/structure.h"
 
 #define PROGRESS_INTERVAL INT64_C(100000000) /* ns */
 /* How often an existing database is backed up again because it was written since. */
 #define TRIES 3
+#define NOTE_WAIT (INT64_C(30) * 1000000000) /* ns for the lock of the database's folder */
 /* Beyond what the source took: indexes are sorted, b-trees grow. */
 #define MARGIN_BYTES (UINT64_C(1) << 20)
 
@@ -105,7 +108,7 @@ static enum lk_status back_up(struct restore *r, struct lk_error *err)
     struct listener listener = {.on_event = r->lk->on_event, .context = r->lk->context};
     struct lk_error why = {0};
     set_listener(r->lk, listen, &listener);
-    const enum lk_status status = litekeep_backup(r->lk, &options, &summary, &why);
+    const enum lk_status status = lk_backup_safety(r->lk, &options, &summary, &why);
     set_listener(r->lk, listener.on_event, listener.context);
     if (status == LK_OK && listener.name != NULL) {
         lk_free(r->previous);
@@ -251,6 +254,37 @@ static enum lk_status to_file(struct restore *r, struct lk_error *err)
     if (lk_restore_target_old_bytes(r->target) == 0)
         return add_note(r, err, "", r->path, " exists and is empty: it would be replaced");
     return add_note(r, err, "", r->path, " exists: it would be backed up first, then replaced");
+}
+
+/* ---- The journal */
+
+/* A file that was restored may be older than its backups say: no reason for an alarm. What cannot be noted is
+ * only worth a warning: the file is there. */
+static void note_restore(struct restore *r)
+{
+    struct lk_database *database = NULL;
+    struct lk_dir dir = LK_DIR_CLOSED;
+    struct lk_lock *lock = NULL;
+    struct lk_error err = {0};
+    char *identity = NULL;
+    enum lk_status status = lk_mount_identify(r->path, &identity, &err);
+    if (status == LK_OK)
+        status = lk_database_find(r->lk->store, identity, &database, &err);
+    if (status == LK_OK)
+        status = lk_database_open(r->lk->store, database->folder, &dir, &err);
+    if (status == LK_OK)
+        status = lk_lock_take(&dir, r->lk->store->journal_mode, "restore", NOTE_WAIT, &lock, &err);
+    if (status == LK_OK)
+        status = lk_alarm_note_restore(r->lk, &dir, r->which.list.entry[r->which.index].id, &err);
+    if (status != LK_OK && status != LK_NOT_FOUND) /* a file that was never backed up has no journal */
+        lk_store_warn(
+            lk_session_warn(r->lk),
+            "the restore could not be noted in the journal, so the next backup may raise an alarm: %s",
+            err.message);
+    lk_lock_release(lock);
+    lk_dir_close(&dir);
+    lk_database_free(database);
+    lk_free(identity);
 }
 
 /* ---- Into a database */
@@ -446,6 +480,8 @@ enum lk_status litekeep_restore(struct litekeep *lk, const struct litekeep_resto
         .context = &r,
     };
     status = options->to != NULL ? to_file(&r, err) : into_database(&r, err);
+    if (status == LK_OK && !options->dry_run)
+        note_restore(&r);
     if (status == LK_OK) {
         result = lk_allocate_zeroed(1, sizeof *result);
         status = result == NULL ? lk_fail_memory(err, "restoring") : fill(&r, result, err);
@@ -453,8 +489,10 @@ enum lk_status litekeep_restore(struct litekeep *lk, const struct litekeep_resto
     if (status == LK_OK) {
         result->restored.duration = lk_clock_monotonic() - started;
         *out = &result->restored;
-    } else if (result != NULL) {
-        litekeep_restored_free(&result->restored);
+    } else {
+        status = lk_which_explain(&r.which, status, err);
+        if (result != NULL)
+            litekeep_restored_free(&result->restored);
     }
     lk_restore_target_free(r.target);
     lk_restore_file_result_reset(&r.plan);

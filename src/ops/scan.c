@@ -2,9 +2,10 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "host/git.h"
 #include "ops/arena.h"
 #include "ops/discover_known.h"
-#include "ops/git.h"
+#include "ops/guard_advice.h"
 #include "sqlite/mount.h"
 #include "store/catalog.h"
 
@@ -46,23 +47,34 @@ static enum lk_status fill_history(struct lk_arena *a, const struct lk_store *st
     return status;
 }
 
-static void fill_threats(struct lk_arena *a, const struct lk_found *found, struct litekeep_found *out)
+static enum lk_status fill_threats(struct lk_arena *a, const struct lk_found *found,
+                                   struct litekeep_found *out, struct lk_error *err)
 {
-    enum { MOST = 4 };
-    const char **threats = lk_arena_take(a, MOST + 1, sizeof *threats);
+    enum { OWN = 2 };
+    struct lk_guard_advice advice;
     size_t count = 0;
-    if (threats == NULL)
-        return;
-    if (out->git_tracked)
-        threats[count++] =
-            lk_arena_copy(a, "tracked by Git: a checkout, pull or reset can put an old copy in its place");
+    const enum lk_status status = lk_guard_advice_of(a, found->path, &advice, err);
+    const char **threats = lk_arena_take(a, OWN + LK_GUARD_ADVICE_MOST + 1, sizeof *threats);
+    const char **remedies = lk_arena_take(a, LK_GUARD_ADVICE_MOST + 1, sizeof *remedies);
+    if (status != LK_OK || threats == NULL || remedies == NULL)
+        return status;
+    for (size_t i = 0; i < advice.threats; i++)
+        threats[count++] = advice.threat[i];
     if (found->twins > 0)
         threats[count++] =
             lk_arena_format(a, "%zu other name%s for the same file: a change through one is a change of all",
                             found->twins, found->twins == 1 ? " is a hard link" : "s are hard links");
     if (found->empty && found->has_wal && found->wal_bytes > 0)
-        threats[count++] = lk_arena_copy(a, "0 bytes long with a -wal beside it: something cut it off");
+        threats[count++] = "0 bytes long with a -wal beside it: something cut it off";
+    for (size_t i = 0; i < advice.remedies; i++)
+        remedies[i] = advice.remedy[i];
     out->threats = threats;
+    out->remedies = remedies;
+    out->repository = advice.repository;
+    out->git_tracked = advice.tracked;
+    out->git_unsafe = advice.unsafe;
+    out->git_unknown = advice.unknown;
+    return LK_OK;
 }
 
 static enum lk_status fill_found(struct lk_arena *a, const struct lk_store *store,
@@ -70,14 +82,15 @@ static enum lk_status fill_found(struct lk_arena *a, const struct lk_store *stor
                                  struct lk_error *err)
 {
     out->path = lk_arena_shown_string(a, found->path);
+    out->file = lk_arena_copy(a, found->path);
     out->bytes = found->bytes;
     out->wal_bytes = found->wal_bytes;
     out->journal_mode = found->empty ? "" : found->header.wal ? "wal" : "rollback";
     out->page_size = found->header.page_size;
     out->modified = found->mtime;
-    out->git_tracked = lk_git_tracks(found->path);
-    const enum lk_status status = store == NULL ? LK_OK : fill_history(a, store, found->path, out, err);
-    fill_threats(a, found, out);
+    enum lk_status status = store == NULL ? LK_OK : fill_history(a, store, found->path, out, err);
+    if (status == LK_OK)
+        status = fill_threats(a, found, out, err);
     return status;
 }
 
@@ -99,6 +112,8 @@ static enum lk_status fill(struct scan_result *r, const struct lk_store *store, 
         struct litekeep_found *out = &r->scan.found[r->scan.count++];
         out->path = lk_arena_shown_string(&r->arena, d->problem[i].path);
         out->problem = lk_arena_shown_string(&r->arena, d->problem[i].reason);
+        out->bytes = d->problem[i].bytes;
+        out->modified = d->problem[i].mtime;
         out->journal_mode = "";
         out->threats = none;
         r->scan.status = LK_UNREADABLE;

@@ -9,6 +9,7 @@
 struct lk_sqlite_copy {
     struct lk_backup_writer *backup;
     const struct lk_engine *engine;
+    bool verify;
     char *path; /* in the backup */
     struct lk_output *output;
     struct lk_deflater *deflater;
@@ -53,7 +54,7 @@ static enum lk_status read_back(struct lk_backup_writer *backup, const char *pat
 }
 
 enum lk_status lk_sqlite_copy_read(struct lk_source *source, struct lk_backup_writer *backup,
-                                   const char *folder, const struct lk_engine *engine,
+                                   const char *folder, const struct lk_engine *engine, bool verify,
                                    struct lk_sqlite_copy **out, bool *restart, struct lk_error *err)
 {
     struct lk_sqlite_copy *c = lk_allocate_zeroed(1, sizeof *c);
@@ -63,6 +64,7 @@ enum lk_status lk_sqlite_copy_read(struct lk_source *source, struct lk_backup_wr
         return lk_fail_memory(err, "copying pages");
     c->backup = backup;
     c->engine = engine;
+    c->verify = verify;
     enum lk_status status = lk_hasher_new(lk_engine_options(engine)->secret, &c->hasher, err);
     if (status == LK_OK)
         status = lk_backup_writer_create(backup, c->path, &c->output, err);
@@ -84,7 +86,7 @@ enum lk_status lk_sqlite_copy_finish(struct lk_sqlite_copy *c, struct lk_manifes
     struct lk_output *output = c->output;
     c->output = NULL;
     status = lk_backup_writer_finish(c->backup, c->path, output, file, err);
-    if (status == LK_OK && lk_engine_options(c->engine)->verify) {
+    if (status == LK_OK && c->verify) {
         status = read_back(c->backup, c->path, c->engine, lk_hasher_finish(c->hasher), err);
         *verified_at = lk_clock_now();
     }

@@ -9,14 +9,14 @@
 /* A copy on its way into a backup. One thread. */
 struct lk_sqlite_copy;
 
-/* Read the pages of the pinned state into sqlite/<folder>.sqlite.zst. *restart: see lk_page_copy_send. *out
- * is the caller's also after a restart or an error. */
+/* Read the pages of the pinned state into sqlite/<folder>.sqlite.zst, to be read back (`verify`) or not.
+ * *restart: see lk_page_copy_send. *out is the caller's also after a restart or an error. */
 enum lk_status lk_sqlite_copy_read(struct lk_source *source, struct lk_backup_writer *backup,
-                                   const char *folder, const struct lk_engine *engine,
+                                   const char *folder, const struct lk_engine *engine, bool verify,
                                    struct lk_sqlite_copy **out, bool *restart,
                                    struct lk_error *err) LK_CHECKED;
 
-/* Make the file durable, and read it back when the engine verifies (*verified_at: when, else 0): when the
+/* Make the file durable, and read it back when that is wanted (*verified_at: when, else 0): when the
  * source has been let go. *file is the manifest's. */
 enum lk_status lk_sqlite_copy_finish(struct lk_sqlite_copy *c, struct lk_manifest_file *file,
                                      int64_t *verified_at, struct lk_error *err) LK_CHECKED;

@@ -35,6 +35,7 @@ struct read_back {
 
 struct lk_table_export {
     struct lk_engine *engine;
+    const struct lk_encoding *encoding;
     struct lk_backup_writer *backup;
     const struct lk_table_schema *schema;
     const struct lk_plan *plan;
@@ -106,7 +107,7 @@ static enum lk_status open_reader(struct part *p, struct lk_error *err)
     if (!p->opened) {
         p->opened = true;
         p->reader = (struct lk_part_reader){.schema = x->schema, .plan = x->plan, .part = &p->m};
-        p->reader.json_codec = lk_engine_options(x->engine)->json_codec.codec;
+        p->reader.json_codec = x->encoding->json_codec.codec;
         if (p->parquet_path != NULL)
             status = lk_backup_writer_open(x->backup, p->parquet_path, &p->reader.parquet_file, err);
         if (status == LK_OK && p->parquet_path != NULL)
@@ -137,7 +138,7 @@ static enum lk_status check_block(struct read_back *check, unsigned worker, stru
     enum lk_status status = open_reader(p, err);
     if (status != LK_OK || lk_table_export_failed(p->table))
         return status;
-    status = lk_engine_scratch(p->table->engine, worker, &scratch, err);
+    status = lk_engine_scratch(p->table->engine, worker, p->table->encoding, &scratch, err);
     if (status != LK_OK)
         return status;
     return check->json ? lk_read_back_json(&p->reader, check->block, scratch, err)
@@ -226,7 +227,7 @@ static enum lk_status finish_part(struct part *p, uint64_t number, struct lk_err
         lk_buffer_reset(&footer);
     }
     if (status == LK_OK && p->json != NULL) {
-        const char *suffix = lk_jsonl_suffix(lk_engine_options(x->engine)->json_codec.codec);
+        const char *suffix = lk_jsonl_suffix(x->encoding->json_codec.codec);
         status = finish_file(p, &p->json_path, &p->json, lk_name_json_path(x->stem, number, suffix),
                              &p->m.json, err);
     }
@@ -245,7 +246,7 @@ static void finish_job(struct lk_job *job, unsigned worker)
     enum lk_status status = LK_OK;
     if (!lk_table_export_failed(x)) {
         status = finish_part(p, x->cut ? p->number : 0, &err);
-        if (status == LK_OK && lk_engine_options(x->engine)->verify)
+        if (status == LK_OK && x->encoding->verify)
             status = start_checks(p, &err);
     }
     if (status != LK_OK)
@@ -383,7 +384,7 @@ static void join_job(struct lk_job *job, unsigned worker)
 
 static enum lk_status open_part(struct lk_table_export *x, struct lk_error *err)
 {
-    const struct lk_engine_options *o = lk_engine_options(x->engine);
+    const struct lk_encoding *o = x->encoding;
     struct part *p = lk_allocate_zeroed(1, sizeof *p);
     if (p == NULL)
         return lk_fail_memory(err, "beginning a part");
@@ -423,7 +424,7 @@ static enum lk_status open_part(struct lk_table_export *x, struct lk_error *err)
  * file is no gzip file. */
 static enum lk_status write_empty_json(struct part *p, struct lk_error *err)
 {
-    const struct lk_codec_choice codec = lk_engine_options(p->table->engine)->json_codec;
+    const struct lk_codec_choice codec = p->table->encoding->json_codec;
     struct lk_codec_context *context = NULL;
     struct lk_buffer text = {0};
     if (p->json == NULL || codec.codec == LK_CODEC_NONE)
@@ -575,9 +576,9 @@ static void append_ready(struct lk_table_export *x)
 static enum lk_status encode(struct lk_slot *slot, unsigned worker, struct lk_error *err)
 {
     struct lk_table_export *x = slot->table;
-    const struct lk_engine_options *o = lk_engine_options(x->engine);
+    const struct lk_encoding *o = x->encoding;
     struct lk_scratch *scratch = NULL;
-    enum lk_status status = lk_engine_scratch(x->engine, worker, &scratch, err);
+    enum lk_status status = lk_engine_scratch(x->engine, worker, x->encoding, &scratch, err);
     if (status == LK_OK)
         status = lk_batch_hash(slot->batch, scratch->hasher, &slot->hash, err);
     if (status == LK_OK && o->parquet)
@@ -611,14 +612,16 @@ static void encode_job(struct lk_job *job, unsigned worker)
 /* ---- The scanner's side
  * ---------------------------------------------------------------------------------------------------- */
 
-enum lk_status lk_table_export_new(struct lk_engine *engine, struct lk_backup_writer *backup,
-                                   const struct lk_table_schema *schema, const struct lk_plan *plan,
-                                   const char *stem, struct lk_table_export **out, struct lk_error *err)
+enum lk_status lk_table_export_new(struct lk_engine *engine, const struct lk_encoding *encoding,
+                                   struct lk_backup_writer *backup, const struct lk_table_schema *schema,
+                                   const struct lk_plan *plan, const char *stem, struct lk_table_export **out,
+                                   struct lk_error *err)
 {
     struct lk_table_export *x = lk_allocate_zeroed(1, sizeof *x);
     if (x == NULL)
         return lk_fail_memory(err, "beginning a table");
     x->engine = engine;
+    x->encoding = encoding;
     x->backup = backup;
     x->schema = schema;
     x->plan = plan;

@@ -19,9 +19,9 @@
 
 /* Begin a table. Everything given is borrowed and must outlive the export; `plan` holds every block that
  * will be submitted. */
-enum lk_status lk_table_export_new(struct lk_engine *engine, struct lk_backup_writer *backup,
-                                   const struct lk_table_schema *schema, const struct lk_plan *plan,
-                                   const char *stem, struct lk_table_export **out,
+enum lk_status lk_table_export_new(struct lk_engine *engine, const struct lk_encoding *encoding,
+                                   struct lk_backup_writer *backup, const struct lk_table_schema *schema,
+                                   const struct lk_plan *plan, const char *stem, struct lk_table_export **out,
                                    struct lk_error *err) LK_CHECKED;
 
 /* Hand over the next block (rows >= 1), which ends its part or not. The slot goes back to the engine by
@@ -41,7 +41,7 @@ bool lk_table_export_failed(struct lk_table_export *x);
 /* No more blocks: what remains is done in the background. Only the scanner's thread, once. */
 void lk_table_export_end(struct lk_table_export *x);
 
-/* After end: wait until all is durable (and read back, where the engine verifies), then move the parts into
+/* After end: wait until all is durable (and read back, where the encoding says so), then move the parts into
  * `t`, with the table's rows, raw bytes, key range and hash. */
 enum lk_status lk_table_export_wait(struct lk_table_export *x, struct lk_manifest_table *t,
                                     struct lk_error *err) LK_CHECKED;

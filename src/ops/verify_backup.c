@@ -1,5 +1,7 @@
 #include "ops/verify_backup.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 
 #include "base/clock.h"
@@ -22,12 +24,30 @@ static void tell_in_order(struct lk_verify_backup *b)
     pthread_mutex_unlock(&run->tell_lock);
 }
 
+/* Readers take no lock: what is missing may have been removed meanwhile, on purpose. */
+static bool was_removed(const struct lk_verify_backup *b)
+{
+    struct lk_dir folder = LK_DIR_CLOSED;
+    struct lk_error ignored = {0};
+    struct stat st;
+    const bool removed =
+        lk_database_open(run_of(b)->lk->store, b->database->folder, &folder, &ignored) == LK_OK &&
+        fstatat(folder.fd, b->id, &st, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT;
+    lk_dir_close(&folder);
+    return removed;
+}
+
 /* The backup's findings are in; nothing of it is needed any more. */
 static void finish(struct lk_verify_backup *b)
 {
     struct lk_verify_run *run = run_of(b);
     struct lk_verify_database *db = b->database;
     b->duration = lk_clock_monotonic() - b->started;
+    if (b->damages.count > 0 && was_removed(b)) {
+        lk_verify_damages_reset(&b->damages);
+        lk_verify_run_note(run, "%s@%s was removed while it was checked", db->folder, b->id);
+        b->status = LK_NOT_FOUND;
+    }
     b->done = !lk_verify_run_stopped(run) && b->status != LK_NOT_FOUND;
     if (b->damages.count > 0)
         b->status = LK_DAMAGED;
@@ -250,9 +270,9 @@ static void tell_damage(const struct lk_verify_backup *b, const struct lk_verify
         lk_buffer_append_format(&text, ", part %" PRIu64, d->part);
     lk_buffer_append_format(&text, "%s%s", d->table == NULL ? "" : ": ", d->message);
     if (d->restorable != NULL)
-        lk_buffer_append_format(&text, "; it can be restored from %s: litekeep restore %s@%s%s --to FILE",
-                                d->restorable, b->database->folder, b->id,
-                                strcmp(d->restorable, "sqlite") == 0 ? " --from sqlite" : "");
+        lk_buffer_append_format(&text, "; it can be restored from %s: litekeep %srestore %s@%s%s --to FILE",
+                                d->restorable, litekeep_store_option(run_of(b)->lk), b->database->folder,
+                                b->id, strcmp(d->restorable, "sqlite") == 0 ? " --from sqlite" : "");
     else if (d->table != NULL)
         lk_buffer_append_string(&text, "; it cannot be restored whole from this backup");
     const char *message = lk_buffer_string(&text);

@@ -346,6 +346,10 @@ static void end_reading(struct lk_verify_file *file, unsigned worker)
     struct lk_verify_file *next, *waiting = lk_verify_shared_done(file);
     for (; waiting != NULL; waiting = next) {
         next = waiting->next; /* it may be gone when it is done */
+        if (waiting->finding == NULL) {
+            lk_verify_file_read(waiting, false, worker);
+            continue;
+        }
         lk_verify_run_progress(run, waiting->file->bytes, 0);
         file_done(waiting, worker);
     }

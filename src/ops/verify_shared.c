@@ -151,11 +151,14 @@ struct lk_verify_file *lk_verify_shared_done(struct lk_verify_file *file)
     pthread_mutex_lock(&db->lock);
     struct lk_verify_file *waiting = e->waiting;
     e->waiting = NULL;
-    for (struct lk_verify_file *w = waiting; w != NULL; w = w->next)
-        hand_over(file->finding, w);
-    e->finding = file->finding;
-    if (e->finding != NULL)
+    /* What could not be opened says nothing of the other names: its backup may have been removed meanwhile.
+     */
+    if (file->finding != NULL && file->finding->read) {
+        for (struct lk_verify_file *w = waiting; w != NULL; w = w->next)
+            hand_over(file->finding, w);
+        e->finding = file->finding;
         atomic_fetch_add(&e->finding->users, 1);
+    }
     if (e->finding == NULL || e->seen >= file->links)
         drop(find(db, e->device, e->inode, e->expected));
     file->shared = NULL;

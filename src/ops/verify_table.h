@@ -31,7 +31,8 @@ char *lk_verify_shared_with(const struct lk_verify_file *file);
  * reading it, and will end `file` as if it had been read. _KNOWN: file->finding is set. */
 enum lk_verify_shared_state { LK_VERIFY_SHARED_READ, LK_VERIFY_SHARED_WAIT, LK_VERIFY_SHARED_KNOWN };
 enum lk_verify_shared_state lk_verify_shared_claim(struct lk_verify_file *file);
-/* The files that waited, linked by next; each now has the finding. */
+/* The files that waited, linked by next; each now has the finding, or none when the file could not be read:
+ * then they are to be read by themselves. */
 struct lk_verify_file *lk_verify_shared_done(struct lk_verify_file *file);
 void lk_verify_shared_free(struct lk_verify_database *db);
 

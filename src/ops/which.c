@@ -1,5 +1,10 @@
 #include "ops/which.h"
 
+#include <errno.h>
+#include <fcntl.h>
+
+#include <sys/stat.h>
+
 #include "base/clock.h"
 #include "base/memory.h"
 
@@ -41,12 +46,23 @@ enum lk_status lk_which_open(struct litekeep *lk, const char *what, struct lk_wh
     if (status == LK_OK)
         status = lk_catalog_resolve(&w.list, when, lk_clock_now(), &w.index, err);
     if (status == LK_OK)
-        status = lk_backup_open(&w.dir, w.list.entry[w.index].id, &w.backup, err);
+        status = lk_which_explain(&w, lk_backup_open(&w.dir, w.list.entry[w.index].id, &w.backup, err), err);
     if (status == LK_OK)
         *out = w;
     else
         lk_which_close(&w);
     return status;
+}
+
+enum lk_status lk_which_explain(const struct lk_which *w, enum lk_status status, struct lk_error *err)
+{
+    const char *id = w->list.entry[w->index].id;
+    struct stat st;
+    if ((status != LK_FAILED && status != LK_DAMAGED && status != LK_NOT_FOUND) ||
+        fstatat(w->dir.fd, id, &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT)
+        return status;
+    (void)lk_error_prefix(err, "%s@%s was removed while it was read", w->database->folder, id);
+    return err->status = LK_NOT_FOUND;
 }
 
 void lk_which_close(struct lk_which *w)

@@ -19,6 +19,10 @@ struct lk_which {
 enum lk_status lk_which_open(struct litekeep *lk, const char *what, struct lk_which *out,
                              struct lk_error *err) LK_CHECKED;
 void lk_which_close(struct lk_which *w);
+/* Readers take no lock: when reading it failed because the backup was removed meanwhile, say so in *err, and
+ * give LK_NOT_FOUND; else `status`. */
+enum lk_status lk_which_explain(const struct lk_which *w, enum lk_status status,
+                                struct lk_error *err) LK_CHECKED;
 
 /* The database that DB[@WHEN] names, in an open store. *when: what stands behind the '@', borrowed from
  * `what`; NULL: nothing does. */

@@ -237,6 +237,22 @@ static const char *why_not_database(const char *name, const uint8_t *start, size
     return "encrypted, or not a SQLite database";
 }
 
+static int64_t mtime_of(const struct stat *st)
+{
+    return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+}
+
+static void add_not_database(struct walk *w, const char *path, bool named, const struct stat *st,
+                             const char *reason)
+{
+    add_problem(w, LK_PROBLEM_NOT_DATABASE, path, named, 0, reason);
+    if (w->failed)
+        return;
+    struct lk_problem *p = &w->result->problem[w->result->problem_count - 1];
+    p->bytes = (uint64_t)st->st_size;
+    p->mtime = mtime_of(st);
+}
+
 /* Report that a file could not be opened, unless it was none of ours. */
 static void report_unopened(struct walk *w, const char *path, bool named, bool reportable, int system)
 {
@@ -278,14 +294,13 @@ static void examine(struct walk *w, int folder, const char *name, const char *pa
                             : got == sizeof start && lk_header_parse(start, &f.header);
     if (!is) {
         if (f.empty ? named : reportable || lk_header_is_database(start, (size_t)got))
-            add_problem(w, LK_PROBLEM_NOT_DATABASE, path, named, 0,
-                        why_not_database(name, start, (size_t)got));
+            add_not_database(w, path, named, &st, why_not_database(name, start, (size_t)got));
         goto out;
     }
     f.device = st.st_dev;
     f.inode = st.st_ino;
     f.bytes = (uint64_t)st.st_size;
-    f.mtime = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+    f.mtime = mtime_of(&st);
     f.has_wal = stat_companion(folder, name, "-wal", &f.wal_bytes);
     f.has_journal = stat_companion(folder, name, "-journal", &f.journal_bytes);
     f.has_shm = stat_companion(folder, name, "-shm", &f.shm_bytes);

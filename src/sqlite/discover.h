@@ -66,10 +66,12 @@ enum lk_problem_kind {
 struct lk_problem {
     enum lk_problem_kind kind;
     char *path;
-    char *reason; /* without the path: "permission denied", "encrypted, or not a SQLite database", ... */
-    int system;   /* errno, or 0 */
-    bool known;   /* the path is among options.known */
-    bool named;   /* the path was given itself */
+    char *reason;   /* without the path: "permission denied", "encrypted, or not a SQLite database", ... */
+    int system;     /* errno, or 0 */
+    bool known;     /* the path is among options.known */
+    bool named;     /* the path was given itself */
+    uint64_t bytes; /* of a regular file that could be looked at; else both are 0 */
+    int64_t mtime;  /* ns since 1970 */
 };
 
 struct lk_discovery {

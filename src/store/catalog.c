@@ -93,6 +93,9 @@ static void apply_backup(struct lk_backup_entry *e, const json_t *event)
         .tables = get_count(event, "tables"),
         .bytes = get_count(event, "bytes"),
         .shared_bytes = get_count(event, "shared_bytes"),
+        .source_bytes = get_count(event, "source_bytes"),
+        .verified = json_is_true(json_object_get(event, "verified")),
+        .verified_known = json_is_boolean(json_object_get(event, "verified")),
         .warnings = get_count(event, "warnings"),
         .left_out = get_count(event, "left_out"),
     };
@@ -152,6 +155,9 @@ static enum lk_status read_entry(const struct lk_dir *database, struct lk_backup
     e->tables = m->tables;
     e->bytes = m->total_bytes;
     e->shared_bytes = m->shared_bytes;
+    e->source_bytes = m->source.bytes;
+    e->verified = lk_manifest_is_verified(m);
+    e->verified_known = true;
     e->warnings = m->warnings.count;
     e->left_out = m->left_out.count;
     lk_backup_free(b);

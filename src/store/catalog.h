@@ -20,8 +20,11 @@ struct lk_backup_entry {
     uint64_t rows, tables;
     uint64_t bytes; /* of its files; rows are 0 for legacy backups */
     uint64_t shared_bytes;
-    uint64_t warnings; /* how many */
-    uint64_t left_out; /* tables that were not asked for; 0: the backup is whole */
+    uint64_t source_bytes; /* of the database */
+    bool verified;         /* everything was read back and compared when it was taken */
+    bool verified_known;   /* false: a line of the journal that does not say so */
+    uint64_t warnings;     /* how many */
+    uint64_t left_out;     /* tables that were not asked for; 0: the backup is whole */
     bool pinned;
     int64_t verified_at; /* the last "verify" event that read all of it and found it whole; 0: none */
     bool damaged;        /* a "verify" event since found damage */

@@ -63,6 +63,20 @@ static enum lk_status choose_id(struct lk_backup_writer *w, int64_t started, cha
                    SUFFIX_MAX, base);
 }
 
+void lk_backup_remove_leftovers(const struct lk_dir *database, const struct lk_lock *lock,
+                                struct lk_warn warn)
+{
+    assert(lk_lock_covers(lock, database));
+    (void)lock;
+    char **names = NULL;
+    size_t count = 0;
+    struct lk_error err = {0};
+    if (lk_dir_list(database, &names, &count, &err) != LK_OK)
+        return;
+    remove_leftovers(database, names, count, warn);
+    lk_free(names);
+}
+
 enum lk_status lk_backup_writer_begin(const struct lk_store *store, const struct lk_dir *database,
                                       const struct lk_lock *lock, int64_t started, struct lk_warn warn,
                                       struct lk_backup_writer **out, struct lk_error *err)

@@ -76,8 +76,14 @@ enum lk_status lk_backup_writer_commit(struct lk_backup_writer *w, struct lk_man
  * NULL is allowed. */
 void lk_backup_writer_free(struct lk_backup_writer *w);
 
-/* Remove a committed backup: renamed into .trash, made durable, then deleted. Under the database's lock.
- * LK_NOT_FOUND when there is none. */
+/* Remove what runs that did not end have left in a database's folder: .tmp-*, and what is in .trash. Under
+ * its lock. What cannot be removed is said by `warn` and left for another day. */
+void lk_backup_remove_leftovers(const struct lk_dir *database, const struct lk_lock *lock,
+                                struct lk_warn warn);
+
+/* Remove a committed backup: renamed into .trash, made durable, then deleted. Where a full disk has no room
+ * for that folder it is renamed to .tmp-<id> instead. Under the database's lock. LK_NOT_FOUND when there is
+ * none. */
 enum lk_status lk_backup_remove(const struct lk_store *store, const struct lk_dir *database,
                                 const struct lk_lock *lock, const char *id, struct lk_error *err) LK_CHECKED;
 

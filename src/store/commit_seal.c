@@ -12,6 +12,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -224,6 +225,7 @@ static enum lk_status append_event(const struct lk_backup_writer *w, const struc
                     put_count(e, "raw_bytes", m->total_raw_bytes) && put_count(e, "files", m->total_files) &&
                     put_count(e, "bytes", m->total_bytes) && put_count(e, "shared_bytes", m->shared_bytes) &&
                     put_count(e, "source_bytes", m->source.bytes) &&
+                    lk_json_set(e, "verified", json_boolean(lk_manifest_is_verified(m))) &&
                     put_count(e, "warnings", m->warnings.count) &&
                     put_count(e, "left_out", m->left_out.count) &&
                     put_count(e, "rebuild_problems", m->rebuild_problems.count) && put_tags(e, &m->tags);
@@ -286,6 +288,18 @@ enum lk_status lk_backup_writer_commit(struct lk_backup_writer *w, struct lk_man
     return LK_OK;
 }
 
+/* No room for .trash: a name of an unfinished backup needs none, and is as void. */
+static enum lk_status remove_without_trash(const struct lk_dir *database, const char *id,
+                                           struct lk_error *err)
+{
+    char temporary[NAME_MAX + 1];
+    (void)snprintf(temporary, sizeof temporary, "%s%.200s", LK_TEMPORARY_PREFIX, id);
+    enum lk_status status = rename_new(database, id, database, temporary, err);
+    if (status == LK_OK)
+        status = lk_dir_sync(database, err);
+    return status == LK_OK ? lk_dir_remove_tree(database, temporary, err) : status;
+}
+
 enum lk_status lk_backup_remove(const struct lk_store *store, const struct lk_dir *database,
                                 const struct lk_lock *lock, const char *id, struct lk_error *err)
 {
@@ -297,6 +311,10 @@ enum lk_status lk_backup_remove(const struct lk_store *store, const struct lk_di
         fstatat(database->fd, id, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISDIR(st.st_mode))
         return lk_fail(err, LK_NOT_FOUND, "%s: there is no backup '%s'", database->path, id);
     enum lk_status status = lk_dir_create_at(database, LK_TRASH_FOLDER, store->dir_mode, false, &trash, err);
+    if (status != LK_OK && lk_name_is_id(id) && (err->system == ENOSPC || err->system == EDQUOT)) {
+        status = remove_without_trash(database, id, err);
+        return status == LK_OK ? LK_OK : lk_store_advise(err);
+    }
     if (status == LK_OK)
         status = lk_dir_remove_tree(&trash, id, err); /* of the same id, by a run that did not end */
     if (status == LK_OK)

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "store/database_file.h"
 #include "store/known.h"
 #include "store/leftovers.h"
@@ -18,7 +19,7 @@
 
 #define STORE_WAIT (30 * INT64_C(1000000000)) /* the store's lock is held for milliseconds */
 
-enum { SHOWN = 10 }; /* databases named in a message */
+enum { SHOWN = 5 }; /* databases named in a message */
 
 void lk_database_free(struct lk_database *db)
 {
@@ -68,15 +69,18 @@ static enum lk_status look_at(const struct lk_store *store, const char *folder, 
     *out = NULL;
     if (folder[0] == '.')
         return LK_OK;
-    enum lk_status status = lk_dir_open_at(&store->dir, folder, &dir, err);
-    if (status == LK_NOT_FOUND || (status != LK_OK && (err->system == ENOTDIR || err->system == ELOOP)))
+    struct lk_error why = {0};
+    enum lk_status status = lk_dir_open_at(&store->dir, folder, &dir, &why);
+    if (status == LK_NOT_FOUND || (status != LK_OK && (why.system == ENOTDIR || why.system == ELOOP)))
         return LK_OK; /* gone meanwhile, a file, a link: not ours */
-    if (status != LK_OK && (err->system == EACCES || err->system == EPERM)) {
-        lk_store_warn(warn, "%s", err->message);
+    if (status != LK_OK && (why.system == EACCES || why.system == EPERM)) {
+        lk_store_warn(warn, "%s", why.message);
         return LK_OK;
     }
-    if (status != LK_OK)
+    if (status != LK_OK) {
+        *err = why;
         return status;
+    }
     status = lk_database_file_look(&dir, folder, warn, out, err);
     lk_dir_close(&dir);
     return status;
@@ -392,7 +396,9 @@ static void make_absolute(const char *argument, char out[PATH_MAX])
         out[0] = '\0';
 }
 
-enum meaning { MEANS_CURRENT_PATH, MEANS_ANY_PATH, MEANS_NAME, MEANINGS };
+/* In their order. A folder comes first: commands that litekeep prints name folders, and must mean the same
+ * wherever they are typed. */
+enum meaning { MEANS_FOLDER, MEANS_CURRENT_PATH, MEANS_ANY_PATH, MEANS_NAME, MEANINGS };
 
 static bool is_path(const char *known, const char *argument, const char *absolute)
 {
@@ -404,6 +410,8 @@ static bool means(const struct lk_database *db, enum meaning how, const char *ar
 {
     const char *current = lk_database_current_path(db);
     switch (how) {
+    case MEANS_FOLDER:
+        return strcmp(db->folder, argument) == 0;
     case MEANS_CURRENT_PATH:
         return current != NULL && is_path(current, argument, absolute);
     case MEANS_ANY_PATH:
@@ -413,8 +421,6 @@ static bool means(const struct lk_database *db, enum meaning how, const char *ar
         }
         return false;
     case MEANS_NAME:
-        if (strcmp(db->folder, argument) == 0)
-            return true;
         if (current == NULL)
             return false;
         const char *slash = strrchr(current, '/');
@@ -436,6 +442,17 @@ static void append_shown(struct lk_buffer *to, const struct lk_database *db, siz
         lk_buffer_append_string(to, ", ...");
 }
 
+/* The folder's name that was probably meant, or NULL. */
+static const char *nearest(const struct lk_database_list *list, const char *argument)
+{
+    const char **names = lk_allocate_zeroed(list->count + 1, sizeof *names);
+    for (size_t i = 0; names != NULL && i < list->count; i++)
+        names[i] = list->database[i]->folder;
+    const char *near = names != NULL ? lk_text_nearest(argument, names, list->count) : NULL;
+    lk_free(names);
+    return near;
+}
+
 /* The one database that `argument` means; else the failure that names those it may mean. *index into the
  * list. */
 static enum lk_status choose(const struct lk_store *store, const struct lk_database_list *list,
@@ -445,7 +462,7 @@ static enum lk_status choose(const struct lk_store *store, const struct lk_datab
     struct lk_buffer shown = {0};
     enum lk_status status = LK_NOT_FOUND;
     make_absolute(argument, absolute);
-    for (enum meaning how = MEANS_CURRENT_PATH; how < MEANINGS; how++) {
+    for (enum meaning how = MEANS_FOLDER; how < MEANINGS; how++) {
         size_t found = 0;
         for (size_t i = 0; i < list->count; i++) {
             if (!means(list->database[i], how, argument, absolute))
@@ -464,9 +481,14 @@ static enum lk_status choose(const struct lk_store *store, const struct lk_datab
     }
     for (size_t i = 0; i < list->count; i++)
         append_shown(&shown, list->database[i], i);
-    status = lk_fail(err, LK_NOT_FOUND, "%s: no database '%s' in the store%s%s", store->dir.path, argument,
-                     list->count == 0 ? ", which is empty" : "; there are: ",
-                     list->count == 0 ? "" : lk_buffer_string(&shown));
+    const char *near = nearest(list, argument);
+    status =
+        lk_fail(err, LK_NOT_FOUND, "%s: no database '%s' in the store%s%s%s%s%s", store->dir.path, argument,
+                near != NULL ? "; did you mean '" : "", near != NULL ? near : "", near != NULL ? "'?" : "",
+                list->count == 0 ? ", which is empty"
+                : near != NULL   ? " There are: "
+                                 : "; there are: ",
+                list->count == 0 ? "" : lk_buffer_string(&shown));
 out:
     if (shown.failed)
         status = lk_fail_memory(err, "looking for a database");

@@ -63,11 +63,10 @@ enum lk_status lk_database_adopt(const struct lk_store *store, const char *folde
                                  const char *path, int64_t now, struct lk_database **out,
                                  struct lk_error *err) LK_CHECKED;
 
-/* What a user means by DB: a path a database is or was known by (as given, or made absolute and real), a
- * folder's name, or the stem of a file name. An argument that names several databases (one is in folder
- * "posts", another file "posts.db" in "posts-1a2b3c4d") is LK_USAGE and lists them with their paths; none:
- * LK_NOT_FOUND and the folders there are. A path names the database that is there now before those that were.
- */
+/* What a user means by DB; the first that fits decides: a folder's name, which is never ambiguous; the path a
+ * database is known by now (as given, or made absolute and real), then one that it was known by; the name of
+ * its file, or its stem. A path or name that several databases share ("posts.db" of two clones) is LK_USAGE
+ * and lists them with their paths; none: LK_NOT_FOUND and the folders there are. */
 enum lk_status lk_database_resolve(const struct lk_store *store, const char *argument,
                                    struct lk_database **out, struct lk_error *err) LK_CHECKED;
 

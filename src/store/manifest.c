@@ -168,6 +168,19 @@ bool lk_manifest_set_text(struct lk_manifest_text *to, const void *ptr, size_t l
     return true;
 }
 
+bool lk_manifest_is_verified(const struct lk_manifest *m)
+{
+    bool verified = !m->legacy && (!m->has_sqlite || m->sqlite_verified_at != 0);
+    for (size_t i = 0; i < m->tables && verified; i++) {
+        for (size_t k = 0; k < m->table[i]->parts; k++) {
+            const struct lk_manifest_part *p = &m->table[i]->part[k];
+            const bool has_files = p->parquet.path != NULL || p->json.path != NULL;
+            verified &= !has_files || p->verified_at != 0;
+        }
+    }
+    return verified;
+}
+
 bool lk_manifest_add_text(struct lk_manifest_texts *to, const char *text)
 {
     char **grown = room_for_one(to->text, to->count, sizeof *grown);

@@ -150,6 +150,8 @@ struct lk_manifest_block *lk_manifest_add_block(struct lk_manifest_part *p);
 struct lk_manifest_schema_row *lk_manifest_add_schema_row(struct lk_manifest *m);
 bool lk_manifest_set_text(struct lk_manifest_text *to, const void *ptr, size_t len); /* ptr NULL: SQL NULL */
 bool lk_manifest_add_text(struct lk_manifest_texts *to, const char *text);
+/* Was everything read back and compared when the backup was taken? */
+bool lk_manifest_is_verified(const struct lk_manifest *m);
 /* A deep copy of a part (from an earlier backup's manifest, to share it) into a zeroed one. */
 bool lk_manifest_copy_part(struct lk_manifest_part *to, const struct lk_manifest_part *from);
 void lk_manifest_part_reset(struct lk_manifest_part *p);

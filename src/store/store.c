@@ -210,11 +210,14 @@ static struct lk_store *new_store(enum lk_access access)
 
 static enum lk_status fail_no_store(const char *path, struct lk_error *err)
 {
-    return lk_fail(
+    char *word = lk_text_quote(path);
+    const enum lk_status status = lk_fail(
         err, LK_NOT_FOUND,
         "%s: no store is there (no %s). Is its disk mounted? To make a new store at this place: litekeep "
-        "backup --init --store DIR",
-        path, LK_STORE_MARK);
+        "backup --init --store %s PATH...",
+        path, LK_STORE_MARK, word == NULL ? "DIR" : word);
+    lk_free(word);
+    return status;
 }
 
 enum lk_status lk_store_open(const char *path, enum lk_access access, struct lk_warn warn,

@@ -94,6 +94,10 @@ def test_json_stays_json_whatever_the_names_and_values(litekeep, awkward_folder,
                 litekeep("show", "--", name, table)
 
 
+def test_a_number_that_is_none_is_told_what_is_meant(litekeep):
+    assert '"-1" is not a whole number from 0 on' in litekeep("prune", "--keep-last", "-1", expect=2).err
+
+
 def test_errors_are_json_too(litekeep, tmp_path):
     make_small(tmp_path / "good.db")
     (tmp_path / "false.db").write_text("no database" * 100)

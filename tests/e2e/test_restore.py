@@ -124,7 +124,7 @@ def test_any_backup_may_be_named_by_the_path_of_its_source(litekeep, small, tmp_
     shutil.copyfile(small, tmp_path / "before.db")
     litekeep.backup(small)
     change(small, "DELETE FROM post")
-    litekeep.backup(small)
+    litekeep.backup(small, expect=4)
     litekeep("restore", f"{small}@latest~1", "--to", tmp_path / "back.db")
     same(tmp_path / "before.db", tmp_path / "back.db")
 
@@ -502,7 +502,7 @@ def test_without_a_target_one_is_proposed(litekeep, small):
     litekeep.backup(small)
     (litekeep.home / "small-restored.db").touch()
     done = litekeep("restore", "small", expect=2)
-    assert "litekeep restore small --to small-restored-2.db" in done.err and str(small) in done.err
+    assert f"litekeep --store {litekeep.store} restore small --to small-restored-2.db" in done.err and str(small) in done.err
     for wrong in (["--to", "a.db", "--into", "b.db"], ["--into", "b.db"], ["--to", "a.db", "--from", "csv"], ["--to", "a.db", "--check", "some"]):
         litekeep("restore", "small", *wrong, expect=2)
     litekeep("restore", "nothing", "--to", "a.db", expect=10)

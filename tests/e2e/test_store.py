@@ -77,7 +77,7 @@ def test_ids_are_utc_without_colons_and_two_in_a_second_differ(litekeep, small):
 def test_nothing_else_lies_in_the_folder_of_a_database(litekeep, small):
     litekeep.backup(small)
     names = {p.name for p in (litekeep.store / "small").iterdir() if not ID.match(p.name)}
-    assert {"source.json", "events.jsonl"} <= names <= {"source.json", "events.jsonl", ".lock", ".trash"}
+    assert {"source.json", "events.jsonl", "counts.jsonl"} <= names <= {"source.json", "events.jsonl", "counts.jsonl", ".lock", ".trash"}
     folder = litekeep.latest()
     assert {p.name for p in folder.iterdir()} == {"manifest.json", "SHA256SUMS", "schema.sql", "parquet", "json"}
 
@@ -350,6 +350,29 @@ def test_a_dry_run_writes_nothing(litekeep, small):
 def test_tags_are_kept(litekeep, small):
     litekeep.backup("--tag", "before migration", small)
     assert oracle.Backup(litekeep.latest()).manifest["tags"] == ["before migration"]
+
+
+def test_a_list_of_all_databases_says_what_is_known_and_null_for_the_rest(litekeep, small):
+    litekeep.backup(small)
+    litekeep.backup(small, "--no-verify", "--rebuild")
+    def listed(*words):
+        (database,) = litekeep("list", *words, "--json").json()["databases"]
+        return [(b["verified"], b["source_bytes"]) for b in database["backups"]]
+    size = small.stat().st_size
+    assert listed() == listed("small") == [(True, size), (False, size)]
+    journal = litekeep.store / "small" / "events.jsonl"
+    journal.write_text(journal.read_text().replace('"verified":true,', "").replace('"verified":false,', ""))  # as it was
+    assert listed() == [(None, size), (None, size)] and listed("small") == [(True, size), (False, size)]
+
+
+def test_hints_below_a_list_are_commands_that_can_be_typed(litekeep, small):
+    litekeep.backup(small)
+    (only,) = [p.name for p in litekeep.backups("small")]
+    assert litekeep("list", "small").out.splitlines()[-1] == f"litekeep --store {litekeep.store} show small shows it."
+    assert only not in litekeep("list", "small").out.splitlines()[-1]
+    litekeep.backup(small)
+    last = litekeep("list", "small").out.splitlines()[-1]
+    assert last.endswith(f", litekeep --store {litekeep.store} show small@{only} another.")
 
 
 def test_backups_of_the_original_script_are_listed(litekeep, small):

@@ -187,7 +187,7 @@ def test_a_table_hurt_in_one_format_can_be_restored_from_the_other(litekeep, sma
         (d,) = found.damages
         assert (d["table"], d["part"], d["file"], d["restorable"]) == ("post", 0, name, other)
         text = litekeep("verify", expect=5).out
-        assert f"it can be restored from {other}: litekeep restore small@{folder.name} --to FILE" in text
+        assert f"it can be restored from {other}: litekeep --store {litekeep.store} restore small@{folder.name} --to FILE" in text
         target = tmp_path / f"{kind}.db"
         litekeep("restore", f"small@{folder.name}", "--to", target)
         assert sqlite3.connect(target).execute("SELECT count(*) FROM post").fetchone() == (300,)
@@ -221,7 +221,7 @@ def test_the_page_copy_stands_in_for_a_table_that_is_lost(litekeep, small):
         (folder / name).unlink()
     found = damage(litekeep)
     assert [d["restorable"] for d in found.damages] == ["sqlite", "sqlite"]
-    assert f"litekeep restore small@{folder.name} --from sqlite --to FILE" in litekeep("verify", expect=5).out
+    assert f"litekeep --store {litekeep.store} restore small@{folder.name} --from sqlite --to FILE" in litekeep("verify", expect=5).out
 
 
 def test_swapped_parts_are_found_even_with_equal_sizes(litekeep, big):

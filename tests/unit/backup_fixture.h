@@ -41,7 +41,8 @@ static inline void backup_fixture_make(struct backup_fixture *f)
 {
     *f = (struct backup_fixture){.scratch = LK_DIR_CLOSED, .dir = LK_DIR_CLOSED};
     assert_true(scratch_make(&f->scratch));
-    const struct litekeep_options options = {.store = in_scratch(&f->scratch, "store"), .init = true};
+    const struct litekeep_options options = {
+        .store = in_scratch(&f->scratch, "store"), .config = "", .init = true};
     assert_int_equal(litekeep_open(&options, &f->lk, &f->err), LK_OK);
 }
 

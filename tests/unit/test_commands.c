@@ -100,6 +100,26 @@ static void no_command_is_understood_as_none(void **state)
     assert_null(args.command);
 }
 
+static void the_command_for_shells_is_found_but_listed_nowhere(void **state)
+{
+    (void)state;
+    size_t count;
+    const struct lk_command *const *all = lk_commands_all(&count);
+    assert_ptr_equal(lk_commands_find("complete"), &lk_cmd_complete);
+    for (size_t i = 0; i < count; i++)
+        assert_ptr_not_equal(all[i], &lk_cmd_complete);
+}
+
+static void words_behind_two_dashes_are_the_other_commands_where_one_follows(void **state)
+{
+    (void)state;
+    assert_int_equal(PARSE("run", "a.db", "--", "ls", "--json"), LK_OK);
+    assert_int_equal(args.operands, 1);
+    assert_string_equal(args.rest[1], "--json");
+    assert_null(args.rest[2]);
+    assert_false(args.global[LK_GLOBAL_JSON].given);
+}
+
 /* Help is printed from the tables: each must say all that help needs, and no two names may clash. */
 static void every_command_is_described(void **state)
 {
@@ -113,7 +133,7 @@ static void every_command_is_described(void **state)
         assert_non_null(c->help);
         assert_non_null(c->operands);
         assert_non_null(c->about);
-        assert_true(strlen(c->about) < 1000);
+        assert_true(strlen(c->about) < 4000);
         assert_non_null(c->run);
         assert_int_equal(c->exits[0], 0);
         for (size_t k = 0; k < c->options; k++) {
@@ -143,6 +163,8 @@ int main(void)
         cmocka_unit_test_teardown(quiet_and_verbose_exclude_each_other, teardown),
         cmocka_unit_test_teardown(options_of_one_command_are_not_those_of_another, teardown),
         cmocka_unit_test_teardown(no_command_is_understood_as_none, teardown),
+        cmocka_unit_test(the_command_for_shells_is_found_but_listed_nowhere),
+        cmocka_unit_test_teardown(words_behind_two_dashes_are_the_other_commands_where_one_follows, teardown),
         cmocka_unit_test(every_command_is_described),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

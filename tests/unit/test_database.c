@@ -232,15 +232,34 @@ static void a_stem_with_two_owners_is_a_usage_error_that_names_them(void **state
     struct fixture *f = *state;
     struct lk_error err = {0};
     struct lk_database *db = NULL;
+    claim(f, "i2", "/one/shared.db", "first", "first", LK_OK);
+    claim(f, "i3", "/elsewhere/shared.sqlite", "second", "second", LK_OK);
+    assert_int_equal(lk_database_resolve(f->store, "shared", &db, &err), LK_USAGE);
+    assert_non_null(strstr(err.message, "first (/one/shared.db)"));
+    assert_non_null(strstr(err.message, "second (/elsewhere/shared.sqlite)"));
+    expect_resolved(f, "second", "second");
+    expect_resolved(f, "/one/shared.db", "first");
+    expect_resolved(f, "shared.sqlite", "second");
+}
+
+static void a_folder_is_meant_before_any_file_of_that_name(void **state)
+{
+    struct fixture *f = *state;
+    char real[700];
     char *other = lk_name_with_identity("posts", "i2");
-    claim(f, "i2", "/elsewhere/posts.sqlite", NULL, other, LK_OK);
-    assert_int_equal(lk_database_resolve(f->store, "posts", &db, &err), LK_USAGE);
-    assert_non_null(strstr(err.message, other));
-    assert_non_null(strstr(err.message, "/data/posts.db"));
-    assert_non_null(strstr(err.message, "/elsewhere/posts.sqlite"));
+    claim(f, "i2", "/elsewhere/posts.db", NULL, other, LK_OK);
+    expect_resolved(f, "posts", "posts");
     expect_resolved(f, other, other);
-    expect_resolved(f, "/data/posts.db", "posts");
     lk_free(other);
+    /* Not even a file that lies just here changes what a command means. */
+    (void)snprintf(real, sizeof real, "%s/posts", f->scratch.path);
+    claim(f, "i3", real, "third", "third", LK_OK);
+    const int here = open(".", O_RDONLY | O_DIRECTORY);
+    assert_int_equal(fchdir(f->scratch.fd), 0);
+    expect_resolved(f, "posts", "posts");
+    expect_resolved(f, "./posts", "third");
+    assert_int_equal(fchdir(here), 0);
+    (void)close(here);
 }
 
 static void an_unknown_database_is_not_found_and_the_known_are_named(void **state)
@@ -364,6 +383,7 @@ int main(void)
         TEST(a_moved_database_continues_its_history),
         TEST(a_database_is_found_by_folder_path_file_name_and_stem),
         TEST(a_stem_with_two_owners_is_a_usage_error_that_names_them),
+        TEST(a_folder_is_meant_before_any_file_of_that_name),
         TEST(an_unknown_database_is_not_found_and_the_known_are_named),
         TEST(what_another_process_adopted_meanwhile_is_seen),
         TEST(threads_that_claim_at_once_get_a_folder_each),

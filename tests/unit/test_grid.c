@@ -44,6 +44,34 @@ static void cells_line_up_and_numbers_stand_right(void **state)
     lk_grid_free(g);
 }
 
+static void columns_are_left_out_in_their_order_and_paths_cut_on_the_left(void **state)
+{
+    (void)state;
+    static const struct lk_grid_column columns[] = {
+        {"NAME", false}, {"ROWS", true}, {"SIZE", true}, {"PATH", false}};
+    static const size_t order[] = {2, 1};
+    struct lk_grid *g = lk_grid_new(columns, 4);
+    lk_grid_paths(g, 3);
+    lk_grid_leave_out(g, order, 2);
+    lk_grid_cell(g, "posts", LK_STYLE_PLAIN);
+    lk_grid_cell(g, "12", LK_STYLE_PLAIN);
+    lk_grid_cell(g, "4 MiB", LK_STYLE_PLAIN);
+    lk_grid_cell(g, "/home/somebody/projects/data/posts.db", LK_STYLE_PLAIN);
+    assert_int_equal(print(g, 57), 4);
+    assert_string_equal(printed, "NAME   ROWS   SIZE  PATH\n"
+                                 "posts    12  4 MiB  /home/somebody/projects/data/posts.db\n");
+    assert_int_equal(print(g, 50), 4); /* the path gives way first */
+    assert_string_equal(printed, "NAME   ROWS   SIZE  PATH\n"
+                                 "posts    12  4 MiB  ...body/projects/data/posts.db\n");
+    assert_int_equal(print(g, 40), 3); /* and then the size goes */
+    assert_string_equal(printed, "NAME   ROWS  PATH\n"
+                                 "posts    12  ...y/projects/data/posts.db\n");
+    assert_int_equal(print(g, 34), 2);
+    assert_string_equal(printed, "NAME   PATH\n"
+                                 "posts  ...y/projects/data/posts.db\n");
+    lk_grid_free(g);
+}
+
 static void no_line_ends_in_blanks(void **state)
 {
     (void)state;
@@ -82,7 +110,21 @@ static void texts_are_cut_before_columns_are_left_out(void **state)
     assert_int_equal(print(g, 37), 2);
     assert_non_null(strstr(printed, "01234567890123456789012345678...  end\n"));
     assert_int_equal(print(g, 36), 2);
+    assert_non_null(strstr(printed, "01234567890123456...  end\n"));
+    assert_int_equal(print(g, 24), 2);
     assert_non_null(strstr(printed, "0123456789012...  end\n"));
+    lk_grid_free(g);
+}
+
+static void an_id_stays_whole_as_long_as_what_stands_behind_it_can_be_cut(void **state)
+{
+    (void)state;
+    static const struct lk_grid_column columns[] = {{"A", false}, {"B", false}};
+    struct lk_grid *g = lk_grid_new(columns, 2);
+    lk_grid_cell(g, "2024-05-29T091442Z", LK_STYLE_PLAIN);
+    lk_grid_cell(g, "before-migration, nightly", LK_STYLE_PLAIN);
+    print(g, 33);
+    assert_non_null(strstr(printed, "2024-05-29T091442Z  before-mig...\n"));
     lk_grid_free(g);
 }
 
@@ -119,9 +161,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cells_line_up_and_numbers_stand_right),
+        cmocka_unit_test(columns_are_left_out_in_their_order_and_paths_cut_on_the_left),
         cmocka_unit_test(no_line_ends_in_blanks),
         cmocka_unit_test(notes_stand_below_their_row),
         cmocka_unit_test(texts_are_cut_before_columns_are_left_out),
+        cmocka_unit_test(an_id_stays_whole_as_long_as_what_stands_behind_it_can_be_cut),
         cmocka_unit_test(columns_that_do_not_fit_are_left_out_in_the_middle),
         cmocka_unit_test(a_grid_without_memory_is_reported_when_it_is_printed),
     };

@@ -45,7 +45,7 @@ static void back_up(struct place *p, unsigned formats)
     struct lk_error err = {0};
     char store[600];
     (void)snprintf(store, sizeof store, "%s/store", p->folder.path);
-    const struct litekeep_options session = {.store = store, .init = true};
+    const struct litekeep_options session = {.store = store, .config = "", .init = true};
     check(litekeep_open(&session, &p->lk, &err), &err);
     const char *const paths[] = {p->source, NULL};
     const struct litekeep_backup_options options = {.paths = paths, .formats = formats};

@@ -27,7 +27,7 @@ static struct litekeep *open_at(const char *path, bool init)
 {
     struct litekeep *lk = NULL;
     struct lk_error err = {0};
-    const struct litekeep_options options = {.store = path, .init = init};
+    const struct litekeep_options options = {.store = path, .config = "", .init = init};
     assert_int_equal(litekeep_open(&options, &lk, &err), LK_OK);
     return lk;
 }

@@ -30,6 +30,12 @@ static void check(enum lk_status status, const struct lk_error *err)
         fail_msg("%s", err->message);
 }
 
+static const struct lk_encoding encoding = {.parquet = true,
+                                            .json = true,
+                                            .parquet_codec = {LK_CODEC_ZSTD, 1},
+                                            .json_codec = {LK_CODEC_GZIP, 1},
+                                            .verify = true};
+
 /* In place: the writer keeps the address of `dir`. */
 static void open_place(struct place *p, unsigned jobs)
 {
@@ -42,13 +48,7 @@ static void open_place(struct place *p, unsigned jobs)
     check(lk_backup_writer_begin(p->store, &p->dir, p->lock, lk_clock_now(), (struct lk_warn){0}, &p->backup,
                                  &err),
           &err);
-    const struct lk_engine_options options = {.jobs = jobs,
-                                              .parquet = true,
-                                              .json = true,
-                                              .parquet_codec = {LK_CODEC_ZSTD, 1},
-                                              .json_codec = {LK_CODEC_GZIP, 1},
-                                              .verify = true,
-                                              .secret = p->store->secret};
+    const struct lk_engine_options options = {.jobs = jobs, .secret = p->store->secret};
     check(lk_engine_new(&options, &p->engine, &err), &err);
     p->schema = lk_table_schema_new("t");
     lk_table_schema_add(p->schema, "id", "INTEGER")->is_rowid = true;
@@ -77,7 +77,7 @@ static struct lk_table_export *feed(struct place *p, size_t blocks, size_t part_
     struct lk_error err = {0};
     struct lk_table_export *x = NULL;
     char *data = lk_allocate_zeroed(1, 1 << 20);
-    check(lk_table_export_new(p->engine, p->backup, p->schema, p->plan, "t", &x, &err), &err);
+    check(lk_table_export_new(p->engine, &encoding, p->backup, p->schema, p->plan, "t", &x, &err), &err);
     for (size_t block = 0; block < blocks; block++) {
         struct lk_slot *slot = lk_engine_take_slot(p->engine, 0);
         assert_true(lk_batch_reshape(slot->batch, 2, false));
