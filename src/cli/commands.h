@@ -79,7 +79,7 @@ enum lk_status lk_commands_open(const struct lk_invocation *in, bool init,
 
 extern const struct lk_command lk_cmd_scan, lk_cmd_backup, lk_cmd_list, lk_cmd_show, lk_cmd_query,
     lk_cmd_diff, lk_cmd_restore, lk_cmd_verify, lk_cmd_status, lk_cmd_ack, lk_cmd_pin, lk_cmd_unpin,
-    lk_cmd_remove, lk_cmd_prune, lk_cmd_run, lk_cmd_schedule, lk_cmd_config, lk_cmd_adopt,
+    lk_cmd_remove, lk_cmd_prune, lk_cmd_run, lk_cmd_schedule, lk_cmd_config, lk_cmd_guard, lk_cmd_adopt,
     lk_cmd_help, lk_cmd_version, lk_cmd_complete;
 
 #endif

@@ -41,6 +41,10 @@ def test_files_named_as_databases_that_are_none_are_reported(litekeep, tree, cor
     assert "false.db" in done.err and "encrypted-aegis.db3" in done.err
     assert "encrypted" in done.err
     assert names(litekeep) == ["good"]
+    found = {os.path.basename(f["path"]): f for f in litekeep("scan", "--json", tree, expect=3).json()["found"]}
+    assert found["false.db"]["bytes"] == (tree / "false.db").stat().st_size and found["false.db"]["modified"]
+    assert litekeep("scan", "--json", tree / "none.db", expect=3).json()["found"][0]["bytes"] is None
+    assert litekeep("show", "goood", expect=10).err.count("did you mean 'good'?") == 1
     # Given by name, it is an error and not a remark.
     for name in ("false.db", "encrypted-aegis.db3"):
         done = litekeep.backup(tree / name, expect=3)
@@ -234,11 +238,21 @@ def test_scan_changes_nothing_and_says_what_threatens(litekeep, tree):
     done = litekeep("scan", tree, expect=None)
     lines = done.out.splitlines()
     after = {name: next(lines[i + 1] for i, line in enumerate(lines) if name in line) for name in ("tracked.db", "free.db")}
-    assert "Git" in after["tracked.db"] and "Git" not in after["free.db"]
+    assert "tracked by Git" in after["tracked.db"] and "not ignored" in after["free.db"]
     found = {pathlib.Path(f["path"]).name: f for f in litekeep("--json", "scan", tree, expect=None).json()["found"]}
     assert found["tracked.db"]["git_tracked"] is True and found["free.db"]["git_tracked"] is False
     assert {p: p.stat().st_mtime_ns for p in tree.rglob("*")} == before
     assert not litekeep.store.exists()
+
+
+def test_scan_of_what_cannot_be_backed_up_is_3(litekeep, tree):
+    make_small(tree / "good.db")
+    litekeep("scan", tree)
+    (tree / "false.db").write_bytes(b"hello " * 1000)
+    done = litekeep("scan", tree, expect=3)
+    assert "good.db" in done.out and "1 file cannot be backed up" in done.out
+    done = litekeep("scan", "--json", tree, expect=3).json()
+    assert done["problems"] == 1 and [f["path"] for f in done["found"] if f["problem"]] == [str(tree / "false.db")]
 
 
 def test_scan_reads_the_index_of_git_and_runs_no_program_of_the_work_tree(litekeep, tree):
