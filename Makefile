@@ -8,12 +8,14 @@
 #   make format       clang-format on all sources
 #   make static       build/litekeep-static: one binary for any Linux of this processor
 #   make install      DESTDIR and PREFIX as usual
+#   make uninstall    removes what make install put below the same DESTDIR and PREFIX, and nothing else
 #
 # `demo`, `test`, `bench` and `fuzz` first install what they need: packages by apt (as root or by sudo), Python
 # packages into build/venv. The others only build.
 
 PREFIX ?= /usr/local
 DESTDIR ?=
+export DESTDIR
 SUITES ?=
 BENCH ?=
 FUZZ_SECONDS ?= 60
@@ -22,12 +24,14 @@ PYTHON := /usr/bin/python3
 VENV := build/venv
 
 BUILD_PACKAGES := gcc libc6-dev make meson ninja-build pkg-config libsqlite3-dev libzstd-dev libdeflate-dev \
-	libsnappy-dev liblz4-dev libssl-dev libxxhash-dev libjansson-dev libisal-dev libgit2-dev
+	libsnappy-dev liblz4-dev libssl-dev libxxhash-dev libjansson-dev libisal-dev libgit2-dev \
+	libcurl4-openssl-dev libinih-dev
 TEST_PACKAGES := $(BUILD_PACKAGES) g++ libcmocka-dev clang libclang-rt-14-dev llvm clang-tidy clang-format cppcheck \
 	binutils python3 python3-venv sqlite3 jq zstd gzip coreutils git strace faketime util-linux mount e2fsprogs \
-	dosfstools exfat-fuse exfatprogs btrfs-progs time
+	dosfstools exfat-fuse exfatprogs btrfs-progs time \
+	cron systemd man-db zsh fish bash-completion
 
-.PHONY: all demo test bench fuzz format static install clean build-packages test-packages venv
+.PHONY: all demo test bench fuzz format static install uninstall clean build-packages test-packages venv
 
 all: build/release/build.ninja
 	ninja -C build/release
@@ -38,14 +42,20 @@ all: build/release/build.ninja
 build/release/build.ninja:
 	meson setup build/release --buildtype=release --prefix=$(PREFIX) -Dtests=disabled
 
+# What an installation puts there, files and the folders that it makes, is noted for `uninstall`.
+RECORD := build/release/installed.txt
 install: all
-	meson configure build/release -Dprefix=$(PREFIX)
-	DESTDIR=$(DESTDIR) meson install -C build/release
+	meson configure build/release -Dprefix="$(PREFIX)"
+	DESTDIR="$${DESTDIR:+$$(realpath -ms -- "$$DESTDIR")}" meson install -C build/release
+	@grep -v '^#' build/release/meson-logs/install-log.txt >> $(RECORD)
+
+uninstall:
+	@./uninstall.sh $(RECORD) "$(DESTDIR)" "$(PREFIX)"
 
 # ISA-L has no static library in Debian, and libgit2 would bring half a desktop with it.
 static:
 	test -f build/static/build.ninja || meson setup build/static --buildtype=release -Dprefer_static=true -Ddefault_library=static \
-		-Dc_link_args=-static -Db_pie=false -Disal=disabled -Dgit=disabled -Dtests=disabled
+		-Dc_link_args=-static -Db_pie=false -Disal=disabled -Dgit=disabled -Dcurl=disabled -Dtests=disabled
 	ninja -C build/static
 	@ln -sfn static/litekeep build/litekeep-static
 

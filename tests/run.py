@@ -182,7 +182,7 @@ def suite_format(suite):
 
 def suite_unit(suite):
     """gcc, the compiler's checks of the library's own contracts on."""
-    folder = configure(suite, "gcc", ["-Dtests=enabled", "-Dgit=enabled", "-Disal=enabled"], env={"CC": "gcc"})
+    folder = configure(suite, "gcc", ["-Dtests=enabled", "-Dgit=enabled", "-Dcurl=enabled", "-Disal=enabled"], env={"CC": "gcc"})
     if folder:
         meson_tests(suite, folder)
 
@@ -200,7 +200,7 @@ def suite_layers(suite):
 
 
 def suite_clang(suite):
-    folder = configure(suite, "clang", ["-Dtests=enabled", "-Dgit=enabled", "-Disal=enabled"], env={"CC": "clang"})
+    folder = configure(suite, "clang", ["-Dtests=enabled", "-Dgit=enabled", "-Dcurl=enabled", "-Disal=enabled"], env={"CC": "clang"})
     if folder:
         meson_tests(suite, folder)
 
@@ -212,7 +212,7 @@ SANITIZER = {"ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_chec
 
 
 def sanitized(suite, name, what):
-    folder = configure(suite, name, [f"-Db_sanitize={what}", "-Db_lundef=false", "-Dtests=enabled", "-Dgit=enabled",
+    folder = configure(suite, name, [f"-Db_sanitize={what}", "-Db_lundef=false", "-Dtests=enabled", "-Dgit=enabled", "-Dcurl=enabled",
                                      "-Disal=enabled", "-Dc_args=-fno-sanitize-recover=all -fno-omit-frame-pointer"],
                        env={"CC": "clang"})
     if folder:
