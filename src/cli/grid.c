@@ -327,8 +327,10 @@ enum lk_status lk_grid_print(const struct lk_grid *g, struct lk_console *c, size
     const struct choice choice =
         fit(g, widths, width == 0 ? SIZE_MAX : width, lk_display_width(lk_console_ellipsis(c)));
     *shown = choice.left + choice.right;
-    for (size_t i = 0; i < g->columns; i++) /* those left out by their order */
-        *shown -= widths[i] == 0 && (i < choice.left || i >= g->columns - choice.right) ? 1 : 0;
+    for (size_t i = 0; i < g->columns; i++) { /* those left out by their order */
+        const bool chosen = i < choice.left || i >= g->columns - choice.right;
+        *shown -= chosen && widths[i] == 0 ? 1 : 0;
+    }
     print_line(g, c, titles, widths, choice);
     size_t note = 0;
     for (size_t row = 0; row * g->columns < g->cells; row++) {

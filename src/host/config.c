@@ -81,8 +81,11 @@ enum lk_status lk_config_read(const char *path, bool must, struct lk_buffer *out
     if (fd < 0 && (errno == ENOENT || errno == ENOTDIR) && !must)
         return LK_OK;
     if (fd < 0)
-        return lk_fail_errno(err, errno == ENOENT || errno == ENOTDIR ? LK_NOT_FOUND : LK_USAGE, errno,
-                             "%s: cannot read the config", path);
+        return lk_fail_errno(err,
+                             errno == ENOENT || errno == ENOTDIR ? LK_NOT_FOUND
+                             : errno == EACCES || errno == EPERM ? LK_USAGE
+                                                                 : LK_FAILED,
+                             errno, "%s: cannot read the config", path);
     if (fstat(fd, &st) != 0)
         status = lk_fail_errno(err, LK_FAILED, errno, "%s: reading the config", path);
     else if (S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3))

@@ -119,15 +119,15 @@ out:
     return known;
 }
 
-/* The folder that holds a .git folder, for messages. */
-static char *shown_top(const char *key)
+/* The folder that holds a .git folder, without a slash at its end. */
+static char *top_of(const char *key)
 {
     size_t len = strlen(key);
     if (len >= 6 && strcmp(key + len - 6, "/.git/") == 0)
         len -= 5;
     if (len > 1 && key[len - 1] == '/')
         len--;
-    return lk_text_escaped(lk_bytes((const uint8_t *)key, len));
+    return lk_copy_bytes(key, len);
 }
 
 /* Who owns what Git does not trust: the .git folder, or the work tree. */
@@ -145,16 +145,20 @@ static long foreign_owner(const char *key)
 /* The words for a repository that cannot be looked at. */
 static char *explain(const char *key, bool untrusted)
 {
-    char *top = shown_top(key);
+    char *folder = top_of(key);
+    char *top = folder == NULL ? NULL : lk_text_escaped(lk_bytes_of(folder));
+    char *word = folder == NULL ? NULL : lk_text_quote_shown(folder); /* for a command that people copy */
     char *reason = lk_text_escaped(lk_bytes_of(lk_git_repository_reason()));
     char *out = NULL;
-    if (top != NULL && untrusted)
+    if (top != NULL && word != NULL && untrusted)
         out = lk_format("the Git repository %s cannot be looked at: it is owned by user %ld, whom Git does "
                         "not trust here (if you do: git config --global --add safe.directory %s)",
-                        top, foreign_owner(key), top);
+                        top, foreign_owner(key), word);
     else if (top != NULL && reason != NULL)
         out = lk_format("the Git repository %s cannot be looked at: %s", top, reason);
+    lk_free(folder);
     lk_free(top);
+    lk_free(word);
     lk_free(reason);
     return out;
 }

@@ -393,6 +393,15 @@ static bool is_state(const char *verb, bool system, const char *timer, const cha
     return ask("systemctl", system, words, true, said, sizeof said) && strcmp(said, state) == 0;
 }
 
+/* Did systemd read the file since it was written? An earlier reload may have failed. */
+static bool wants_reload(bool system, const char *timer)
+{
+    const char *const words[] = {"show", "--property=NeedDaemonReload", timer, NULL};
+    char said[64];
+    return ask("systemctl", system, words, false, said, sizeof said) &&
+           strcmp(said, "NeedDaemonReload=yes") == 0;
+}
+
 enum lk_status lk_systemd_install(const struct lk_systemd_unit *u, bool *changed, struct lk_error *err)
 {
     struct lk_buffer service = {0}, timer = {0};
@@ -408,8 +417,10 @@ enum lk_status lk_systemd_install(const struct lk_systemd_unit *u, bool *changed
         status = write_unit(&dir, u->name, "timer", lk_buffer_bytes(&timer), changed, err);
     if (status == LK_OK && !unit_name(name, u->name, "timer"))
         status = lk_fail(err, LK_USAGE, "%s: too long a name for a unit", u->name);
-    if (status == LK_OK && *changed)
+    if (status == LK_OK && (*changed || wants_reload(u->system, name))) {
         status = act(u->system, "daemon-reload", NULL, NULL, err);
+        *changed = true;
+    }
     if (status == LK_OK && (!is_state("is-enabled", u->system, name, "enabled") ||
                             !is_state("is-active", u->system, name, "active"))) {
         status = act(u->system, "enable", "--now", name, err);

@@ -273,4 +273,5 @@ def test_two_databases_of_one_stem_have_folders_of_their_own(litekeep, tmp_path)
     assert len(names) == 2 and "posts" in names
     rows = sorted(oracle.Backup(litekeep.latest(name)).tables["post"]["rows"] for name in names)
     assert rows == [10, 11]
-    litekeep("show", "posts", expect=2)  # two owners: say which
+    assert litekeep("show", "posts", "--json").json()["database"] == "posts"  # a folder's own name is not ambiguous
+    litekeep("show", "posts.db", expect=2)  # two owners: say which
