@@ -54,9 +54,7 @@ const char *litekeep_library_versions(void);
  */
 enum lk_status litekeep_worse(enum lk_status a, enum lk_status b);
 
-/* ---- Session
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- Session */
 
 enum litekeep_event_type {
     LITEKEEP_EVENT_DISCOVERED, /* databases, source_bytes: the search is complete */
@@ -125,8 +123,7 @@ const char *litekeep_store_option(const struct litekeep *lk);
  * Async-signal-safe. */
 void litekeep_interrupt(void);
 
-/* ---- Words of the command line, parsed as everywhere
- * ------------------------------------------------------------------------ */
+/* ---- Words of the command line, parsed as everywhere */
 
 bool litekeep_parse_duration(const char *text, int64_t *out); /* "8h", "30d", "3s", "500ms", "1h30m" */
 bool litekeep_parse_size(const char *text, uint64_t *out); /* "256M", "16MiB", "1G", "1000"; powers of 1024 */
@@ -141,8 +138,7 @@ void litekeep_format_time(int64_t time, char *out);
  * that it begins; NULL when none is near. Names are borrowed. */
 const char *litekeep_nearest(const char *word, const char *const *names, size_t count);
 
-/* ---- scan: the databases below some paths
- * --------------------------------------------------------------------------------- */
+/* ---- scan: the databases below some paths */
 
 struct litekeep_scan_options {
     const char *const *paths; /* none: the current folder */
@@ -181,9 +177,7 @@ enum lk_status litekeep_scan(struct litekeep *lk, const struct litekeep_scan_opt
                              struct litekeep_scan **out, struct lk_error *err);
 void litekeep_scan_free(struct litekeep_scan *scan);
 
-/* ---- backup
- * -------------------------------------------------------------------------------------------------------------
- */
+/* ---- backup */
 
 enum litekeep_format { LITEKEEP_PARQUET = 1, LITEKEEP_JSON = 2, LITEKEEP_SQLITE = 4 };
 enum litekeep_snapshot {
@@ -229,8 +223,7 @@ struct litekeep_backup_summary {
 enum lk_status litekeep_backup(struct litekeep *lk, const struct litekeep_backup_options *options,
                                struct litekeep_backup_summary *summary, struct lk_error *err);
 
-/* ---- alarms: what has shrunk
- * ------------------------------------------------------------------------------------------------ */
+/* ---- alarms: what has shrunk */
 
 enum litekeep_alarm_kind {
     LITEKEEP_ALARM_ROWS,   /* "rows": a table lost more rows than its threshold allows */
@@ -270,9 +263,7 @@ struct litekeep_alarm {
 enum lk_status litekeep_ack(struct litekeep *lk, const char *database, const char *note, uint64_t *acked,
                             struct lk_error *err);
 
-/* ---- list, show
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- list, show */
 
 struct litekeep_backup_info {
     const char *id;
@@ -374,8 +365,7 @@ enum lk_status litekeep_head(struct litekeep *lk, const char *what, const char *
                              struct litekeep_rows **out, struct lk_error *err);
 void litekeep_rows_free(struct litekeep_rows *rows);
 
-/* ---- query: SQL on backups, without restoring them
- * ------------------------------------------------------------------------ */
+/* ---- query: SQL on backups, without restoring them */
 
 struct litekeep_value {
     enum {
@@ -429,9 +419,7 @@ struct litekeep_query_options {
 enum lk_status litekeep_query(struct litekeep *lk, const struct litekeep_query_options *options,
                               uint64_t *rows, struct lk_error *err);
 
-/* ---- restore
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- restore */
 
 struct litekeep_restore_options {
     const char *what; /* DB[@WHEN] */
@@ -475,9 +463,7 @@ enum lk_status litekeep_restore(struct litekeep *lk, const struct litekeep_resto
                                 struct litekeep_restored **out, struct lk_error *err);
 void litekeep_restored_free(struct litekeep_restored *restored);
 
-/* ---- verify
- * -------------------------------------------------------------------------------------------------------------
- */
+/* ---- verify */
 
 struct litekeep_verify_options {
     const char *const *what;  /* DB (all its backups) or DB@WHEN; none: every backup in the store */
@@ -515,9 +501,7 @@ enum lk_status litekeep_verify(struct litekeep *lk, const struct litekeep_verify
                                struct litekeep_verified **out, struct lk_error *err);
 void litekeep_verified_free(struct litekeep_verified *verified);
 
-/* ---- diff
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* ---- diff */
 
 enum litekeep_change { LITEKEEP_ADDED, LITEKEEP_REMOVED, LITEKEEP_CHANGED };
 
@@ -564,8 +548,7 @@ enum lk_status litekeep_diff(struct litekeep *lk, const struct litekeep_diff_opt
                              struct litekeep_diff **out, struct lk_error *err);
 void litekeep_diff_free(struct litekeep_diff *diff);
 
-/* ---- pin, unpin, remove, prune: what is kept
- * -------------------------------------------------------------------------------- */
+/* ---- pin, unpin, remove, prune: what is kept */
 
 /* Keep a backup for ever, or no longer. `what` is DB@WHEN. *id (LITEKEEP_WORD_SIZE bytes) is the backup's.
  * LK_REFUSED: unpinning the good backup of an open alarm (ack it first). */
@@ -577,8 +560,10 @@ struct litekeep_removed {
     uint64_t bytes; /* that were freed: files shared with other backups stay */
 };
 
-/* Delete one backup. LK_REFUSED, unless `force`: it is pinned, the last good one before an open alarm, the
- * newest that was verified, or of the original script. `dry_run`: only say what would go. */
+/* Delete one backup. LK_REFUSED, unless `force`: it is pinned (or may be: a line of the journal that names it
+ * cannot be read), the last good one before an open alarm, of the original script, or the newest that was
+ * verified (where none was, the newest). Good backups, partial ones and those that show a loss have each a
+ * newest one; damaged ones only where there is no good one. `dry_run`: only say what would go. */
 enum lk_status litekeep_remove(struct litekeep *lk, const char *what, bool force, bool dry_run,
                                struct litekeep_removed **out, struct lk_error *err);
 void litekeep_removed_free(struct litekeep_removed *removed);
@@ -626,9 +611,7 @@ enum lk_status litekeep_prune(struct litekeep *lk, const struct litekeep_prune_o
                               struct litekeep_pruned **out, struct lk_error *err);
 void litekeep_pruned_free(struct litekeep_pruned *pruned);
 
-/* ---- status
- * -------------------------------------------------------------------------------------------------------------
- */
+/* ---- status */
 
 struct litekeep_database_status {
     const char *name, *path; /* shown */
@@ -643,7 +626,7 @@ struct litekeep_database_status {
     int64_t verified; /* when the newest backup was last read again; 0: when it was taken */
     int64_t promised; /* ns: a backup at least this often, by config or schedule; 0: nobody said */
     size_t alarms;
-    struct litekeep_alarm *alarm; /* open ones, STALE among them */
+    struct litekeep_alarm *alarm; /* open ones; STALE, when its own backup is late */
     const char *problem;          /* its folder cannot be read: why; else NULL */
 };
 
@@ -656,7 +639,7 @@ struct litekeep_run_status {
 
 struct litekeep_status {
     enum lk_status status; /* LK_OK, LK_ALARM, LK_DAMAGED, ... */
-    const char *state;     /* "ok", "alarm", "stale", "damaged", "empty" */
+    const char *state;     /* "ok", "alarm", "stale", "damaged", "failed" (the last run), "empty" */
     const char *store;     /* shown */
     bool scheduled;        /* a schedule of this store is installed for this user here */
     int64_t next_run;      /* instant; 0: not known */
@@ -664,7 +647,7 @@ struct litekeep_status {
     uint64_t free_bytes; /* on the store's file system; UINT64_MAX: not known */
     uint64_t stored_bytes;
     size_t alarms;
-    struct litekeep_alarm *alarm; /* those of no single database: ROOT, STORE */
+    struct litekeep_alarm *alarm; /* those of no single database: ROOT, STORE; STALE: no run for too long */
     size_t databases;
     struct litekeep_database_status *database; /* by name */
 };
@@ -674,8 +657,7 @@ struct litekeep_status {
 enum lk_status litekeep_status(struct litekeep *lk, struct litekeep_status **out, struct lk_error *err);
 void litekeep_status_free(struct litekeep_status *status);
 
-/* ---- compare: the live databases with their last backups, by counts
- * ------------------------------------------------------------ */
+/* ---- compare: the live databases with their last backups, by counts */
 
 struct litekeep_compare_options {
     const char *const *paths;   /* files and folders; none: `paths` of the config, else the current folder */
@@ -701,9 +683,7 @@ enum lk_status litekeep_compare(struct litekeep *lk, const struct litekeep_compa
                                 struct litekeep_compared **out, struct lk_error *err);
 void litekeep_compared_free(struct litekeep_compared *compared);
 
-/* ---- schedule
- * -----------------------------------------------------------------------------------------------------------
- */
+/* ---- schedule */
 
 enum litekeep_backend {
     LITEKEEP_BACKEND_AUTO,
@@ -752,9 +732,7 @@ enum lk_status litekeep_schedule_remove(struct litekeep *lk, bool dry_run, struc
                                         struct lk_error *err);
 void litekeep_schedule_free(struct litekeep_schedule *schedule);
 
-/* ---- config
- * -------------------------------------------------------------------------------------------------------------
- */
+/* ---- config */
 
 struct litekeep_config_key {
     const char *name;
@@ -809,8 +787,7 @@ enum lk_status litekeep_notify_test(struct litekeep *lk, uint64_t *sent, struct 
  * is 1 MiB or longer (FILE.1 to FILE.4 are kept). The last component may be no link. *fd is the caller's. */
 enum lk_status litekeep_log_open(const char *path, int *fd, struct lk_error *err);
 
-/* ---- guard: databases in Git work trees
- * ----------------------------------------------------------------------------- */
+/* ---- guard: databases in Git work trees */
 
 struct litekeep_guard {
     bool changed;
@@ -852,9 +829,7 @@ enum lk_status litekeep_guard_show(struct litekeep *lk, const char *path, struct
                                    struct lk_error *err);
 void litekeep_guard_free(struct litekeep_guard *guard);
 
-/* ---- adopt
- * --------------------------------------------------------------------------------------------------------------
- */
+/* ---- adopt */
 
 /* The database whose history is in folder `database` is now the file `path`. Refused (LK_REFUSED) when that
  * file has a history itself. */

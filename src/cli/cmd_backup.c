@@ -241,7 +241,7 @@ static void show_event(struct shown_run *r, const struct litekeep_event *e)
             lk_console_print(c, "recovered: %s\n", e->message);
         break;
     case LITEKEEP_EVENT_PRUNED:
-        lk_console_remark(c, "%s", e->message);
+        lk_console_remark(c, "%s@%s removed; kept are %s", e->database, e->id, e->message);
         break;
     case LITEKEEP_EVENT_SKIPPED:
         if (results)
@@ -533,7 +533,7 @@ out:
 }
 
 static const struct lk_example examples[] = {
-    {"litekeep backup", "every database below the current folder"},
+    {"litekeep backup", "what `paths` of the config names, else every database below the current folder"},
     {"litekeep backup posts.db --tag before-migration", "one database, marked"},
     {"litekeep backup ~/data --store /mnt/backup --init", "to a store of your own, which is created"},
     {"litekeep backup -q --if-older-than 8h /srv", "from cron: silent unless something is wrong"},
@@ -548,8 +548,8 @@ const struct lk_command lk_cmd_backup = {
     .help = "back up each database file, or each found below a folder",
     .operands = "[PATH...]",
     .most = SIZE_MAX,
-    .about = "Back up the databases named, and those found below the folders named (default: the current "
-             "folder), each to a new folder in "
+    .about = "Back up the databases named, and those found below the folders named (default: `paths` "
+             "of the config, else the current folder), each to a new folder in "
              "the store: Parquet and JSON lines, checksums, schema. Programs may go on using the databases; "
              "nothing is ever changed in them.\n"
              "A backup is complete or absent. What was written is read back and compared before the backup "

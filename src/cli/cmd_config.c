@@ -18,9 +18,7 @@ static void warn(void *context, const struct litekeep_event *event)
         lk_console_warning(context, "%s", event->message);
 }
 
-/* ---- config show
- * -------------------------------------------------------------------------------------------------------------
- */
+/* ---- config show */
 
 static enum lk_status show_json(struct lk_console *c, const struct litekeep_config *config,
                                 struct lk_error *err)
@@ -73,9 +71,7 @@ static enum lk_status show(const struct lk_invocation *in, struct litekeep *lk, 
     return status;
 }
 
-/* ---- config check
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- config check */
 
 static enum lk_status check_json(struct lk_console *c, const struct litekeep_config_checked *checked,
                                  bool tested, uint64_t sent, struct lk_error *err)

@@ -36,9 +36,7 @@ static const enum lk_style change_styles[] = {[LITEKEEP_ADDED] = LK_STYLE_PLAIN,
                                               [LITEKEEP_REMOVED] = LK_STYLE_RED,
                                               [LITEKEEP_CHANGED] = LK_STYLE_YELLOW};
 
-/* ---- Rows, while they come
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- Rows, while they come */
 
 struct listing {
     struct lk_console *console;
@@ -117,9 +115,7 @@ static enum lk_status list_row(void *context, const char *table, enum litekeep_c
     return LK_OK;
 }
 
-/* ---- The result, for people
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- The result, for people */
 
 static bool table_differs(const struct litekeep_diff_table *t)
 {
@@ -232,9 +228,7 @@ static enum lk_status print_diff(struct lk_console *c, const struct litekeep_dif
     return LK_OK;
 }
 
-/* ---- The result as JSON
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- The result as JSON */
 
 static struct lk_document object_document(const struct litekeep_diff_object *o)
 {
@@ -298,9 +292,7 @@ static enum lk_status print_json(struct lk_console *c, const struct litekeep_dif
     return lk_document_print(&d, c, err);
 }
 
-/* ---- Which two
- * -----------------------------------------------------------------------------------------------------------------
- */
+/* ---- Which two */
 
 struct sides {
     char *before, *after; /* owned; after is NULL with --live */

@@ -1,3 +1,4 @@
+#include "cli/alarms.h"
 #include "cli/commands.h"
 #include "cli/display.h"
 #include "cli/document.h"
@@ -83,6 +84,8 @@ static void on_event(void *context, const struct litekeep_event *e)
         lk_console_remark(r->console, "restoring %s", e->path);
     else if (e->type == LITEKEEP_EVENT_WARNING)
         lk_console_warning(r->console, "%s", e->message);
+    else if (e->type == LITEKEEP_EVENT_ALARM) /* by the backup of what is there */
+        lk_alarms_tell(r->console, "ALARM, before the restore", e->alarm);
 }
 
 /* ---- Neither --to nor --into */

@@ -88,9 +88,7 @@ struct guarded_run {
     struct litekeep_compared *compared; /* NULL: not compared */
 };
 
-/* ---- The backup
- * --------------------------------------------------------------------------------------------------------------
- */
+/* ---- The backup */
 
 static void note_done(struct guarded_run *r, const struct litekeep_event *e)
 {
@@ -170,9 +168,7 @@ static void say_backed_up(const struct guarded_run *r)
     free(word);
 }
 
-/* ---- The comparison
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- The comparison */
 
 static enum lk_status compare(struct guarded_run *r, struct lk_error *err)
 {
@@ -208,9 +204,7 @@ static void say_compared(const struct guarded_run *r, bool replaced_counts)
                         (unsigned long long)m->databases, lk_display_plural(m->databases));
 }
 
-/* ---- The report
- * --------------------------------------------------------------------------------------------------------------
- */
+/* ---- The report */
 
 static struct lk_document backup_document(const struct guarded_run *r)
 {
@@ -271,8 +265,7 @@ static enum lk_status write_report(const struct guarded_run *r, int code, const 
                    : lk_console_fail(err, LK_FAILED, "the report could not be written: %s", strerror(errno));
 }
 
-/* ---- The command line
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- The command line */
 
 static enum lk_status parse_tolerance(const struct lk_option_value *v, double *out, struct lk_error *err)
 {
@@ -301,12 +294,15 @@ static enum lk_status prepare(struct guarded_run *r, struct lk_error *err)
     enum lk_status status = parse_tolerance(&args->option[OPTION_TOLERATE], &r->tolerance, err);
     if (status != LK_OK)
         return status;
-    r->paths = calloc(args->operands + 1, sizeof *r->paths);
+    /* The command changes what is here: `paths` of the config may be anywhere. */
+    const size_t count = args->operands > 0 ? args->operands : 1;
+    r->paths = calloc(count + 1, sizeof *r->paths);
     if (r->paths == NULL)
         return lk_console_fail_memory(err);
-    for (size_t i = 0; i < args->operands; i++) {
-        r->paths[i] = realpath(args->operand[i], NULL);
-        if (r->paths[i] == NULL && (r->paths[i] = strdup(args->operand[i])) == NULL)
+    for (size_t i = 0; i < count; i++) {
+        const char *named = args->operands > 0 ? args->operand[i] : ".";
+        r->paths[i] = realpath(named, NULL);
+        if (r->paths[i] == NULL && (r->paths[i] = strdup(named)) == NULL)
             return lk_console_fail_memory(err);
     }
     if (report->given && (r->report = fopen(report->text, "we")) == NULL) {

@@ -90,8 +90,6 @@ static void add_row(struct lk_grid *grid, const struct litekeep_found *f)
 /* The paths of the command line again, as a shell reads them. */
 static enum lk_status print_paths(struct lk_console *c, const struct lk_arguments *args, struct lk_error *err)
 {
-    if (args->operands == 0)
-        lk_console_print(c, " .");
     for (size_t i = 0; i < args->operands; i++) {
         char *quoted = lk_display_quote(args->operand[i]);
         if (quoted == NULL)
@@ -347,7 +345,7 @@ static enum lk_status run(const struct lk_invocation *in, struct lk_error *err)
 }
 
 static const struct lk_example examples[] = {
-    {"litekeep scan", "databases below the current folder"},
+    {"litekeep scan", "what `paths` of the config names, else the databases below the current folder"},
     {"litekeep scan ~ --exclude '*/.cache/*'", "everything at home but caches"},
     {"litekeep scan --json /data | jq '.found[] | select(.last_backup == null) | .path'",
      "what was never backed up"},
@@ -363,8 +361,8 @@ const struct lk_command lk_cmd_scan = {
     .operands = "[PATH...]",
     .most = SIZE_MAX,
     .about =
-        "Look for SQLite databases in the files and below the folders named (default: the current "
-        "folder). A database is known by its "
+        "Look for SQLite databases in the files and below the folders named (default: `paths` of the "
+        "config, else the current folder). A database is known by its "
         "first bytes, not by its name; links are not followed; nothing is opened for writing and "
         "nothing is locked.\n"
         "Where Git may replace or remove a database, the commands that make it safe are printed. --fix does "

@@ -50,9 +50,7 @@ static const char *word_of(const char *state)
                                            : "ok";
 }
 
-/* ---- For a person
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- For a person */
 
 static void print_state(struct lk_console *c, const struct litekeep_status *s)
 {
@@ -243,9 +241,7 @@ static enum lk_status print_screen(struct lk_console *c, const struct litekeep_s
     return status;
 }
 
-/* ---- For a program
- * -----------------------------------------------------------------------------------------------------------
- */
+/* ---- For a program */
 
 static struct lk_document database_document(const struct litekeep_database_status *d)
 {

@@ -45,7 +45,7 @@ static const struct lk_config_key keys[] = {
      .words = accesses,
      GENERAL(group_access)},
     {.shown = {"paths", "list of paths", false, false, "the current folder",
-               "What backup and scan look at when they are given no path"},
+               "What backup, scan and schedule install take when they are given no path"},
      .kind = LK_CONFIG_PATHS,
      GENERAL(paths)},
     {.shown = {"include", "list of globs", false, false, "all", "Only databases whose path matches one"},

@@ -58,9 +58,7 @@ static void fail_memory(struct parser *p)
     p->status = lk_fail_memory(p->err, "reading the config");
 }
 
-/* ---- Sections
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* ---- Sections */
 
 static const struct lk_config_section *find_section(const struct lk_config *c,
                                                     const struct lk_config_section *like)
@@ -148,9 +146,7 @@ static void take_section(struct parser *p, char *line)
     begin_section(p, name);
 }
 
-/* ---- Entries
- * -----------------------------------------------------------------------------------------------------------------
- */
+/* ---- Entries */
 
 /* All of the value has been read. */
 static void finish_entry(struct parser *p)
@@ -267,9 +263,7 @@ static int take(void *context, const char *section, const char *name, const char
     return p->status == LK_OK;
 }
 
-/* ---- Lines
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* ---- Lines */
 
 /* The next line without its end, white space around it and comment, into p->rest. False: the end, or it
  * cannot be. */
@@ -420,9 +414,7 @@ static char *give(char *to, int size, void *context)
     return give_piece(p, to, size);
 }
 
-/* ---- All of it
- * --------------------------------------------------------------------------------------------------------------
- */
+/* ---- All of it */
 
 /* A name is for one file: not for a folder, which may hold many. */
 static enum lk_status check_names(const struct lk_config *c, struct lk_error *err)

@@ -5,8 +5,7 @@
 #include "base/text.h"
 #include "host/config_private.h"
 
-/* ---- Which sections hold
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- Which sections hold */
 
 /* Is `path` the section's path, or below it? */
 static bool is_below(const char *path, const char *top)
@@ -85,9 +84,7 @@ static const struct lk_config_entry *find_entry(const struct lk_config *c, const
     return found;
 }
 
-/* ---- Limits for tables
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- Limits for tables */
 
 struct found_entry {
     const struct lk_config_entry *entry;
@@ -167,9 +164,7 @@ double lk_settings_limit(const struct lk_settings *s, const char *table, bool va
     return LK_ALARM_LOST;
 }
 
-/* ---- Answers
- * -----------------------------------------------------------------------------------------------------------------
- */
+/* ---- Answers */
 
 enum lk_status lk_config_settings(const struct lk_config *c, const char *path, const char *folder,
                                   struct lk_settings *out, struct lk_error *err)

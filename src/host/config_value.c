@@ -64,8 +64,7 @@ enum lk_status lk_config_value_path(const char *text, char **out, struct lk_erro
     return status;
 }
 
-/* ---- Words and choices
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- Words and choices */
 
 /* Which of the words it is; -1: none. */
 static int find_word(const char *const *words, const char *text, size_t len)
@@ -123,9 +122,7 @@ static bool parse_yes(const char *text, int64_t *out)
     return index >= 0;
 }
 
-/* ---- Numbers
- * -----------------------------------------------------------------------------------------------------------------
- */
+/* ---- Numbers */
 
 static bool parse_count(const char *text, int64_t *out)
 {
@@ -192,9 +189,7 @@ static enum lk_status parse_loss(const struct lk_config_key *key, const char *te
     return LK_OK;
 }
 
-/* ---- Texts
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* ---- Texts */
 
 static bool is_uuid(const char *text)
 {
@@ -235,9 +230,7 @@ static enum lk_status parse_text(const struct lk_config_key *key, const char *te
     return out->text == NULL ? lk_fail_memory(err, "reading the config") : LK_OK;
 }
 
-/* ---- Lists
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* ---- Lists */
 
 /* The next item: white space around it is cut, "\," is a comma. It is copied to `to`, which has room for it;
  * the rest of the list follows in *rest, NULL after the last one. */
@@ -306,9 +299,7 @@ static enum lk_status parse_list(const struct lk_config_key *key, const char *te
     return status;
 }
 
-/* ---- All kinds
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* ---- All kinds */
 
 /* An empty list takes back what a less specific section says; everything else needs a value. */
 static bool may_be_empty(const struct lk_config_key *key)

@@ -12,7 +12,6 @@
 #include "base/clock.h"
 
 #define SECOND INT64_C(1000000000)
-#define USUAL_TIMEOUT (10 * SECOND)
 #define MOST_REDIRECTS 5L
 /* An answer's body is not looked at; one that goes on and on is cut. */
 #define MOST_BODY (256u << 10)
@@ -204,7 +203,7 @@ enum lk_status lk_http_send(const struct lk_http_request *request, struct lk_err
     size_t seen = 0;
     struct curl_slist *headers = NULL;
     CURL *curl = NULL;
-    const int64_t timeout = request->timeout > 0 ? request->timeout : USUAL_TIMEOUT;
+    const int64_t timeout = request->timeout;
     const int64_t end = lk_clock_monotonic() + (timeout < INT64_MAX / 4 ? timeout : INT64_MAX / 4);
     (void)pthread_once(&once, initialise);
     if (initialised != CURLE_OK)

@@ -14,7 +14,7 @@ struct lk_http_request {
     const char *type;     /* Content-Type of the body */
     struct lk_bytes body; /* POST; ptr NULL: GET */
     const char *token; /* "Authorization: Bearer ..."; not sent to another host by a redirect; NULL: none */
-    int64_t timeout;   /* ns for all of it; 0: 10 s */
+    int64_t timeout;   /* ns for all of it; more than 0 */
     unsigned retries;  /* more attempts after a failure of the network or a 5xx, a second apart,
                         * within the timeout */
 };

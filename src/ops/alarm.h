@@ -1,12 +1,13 @@
 /* What counts as a loss, and which losses are open.
  *
  * Three parts: rules compare counts and know no store (alarm_rules.c); the record folds the journal's events
- * into what is open and what was good (alarm_record.c); judging puts both together after a backup, or when a
- * source is gone (alarm_judge.c).
+ * into what is open and what was good (alarm_record.c); judging puts both together after a backup
+ * (alarm_judge.c), or when a source is gone (alarm_missing.c).
  *
  * Journal events (docs/STORE.md): "alarm" (one loss: key, kind, table, column, before, now, id, good,
  * causes), "recovered" (key), "ack" (all that were open; the newest backup then is the new measure), "pin"
- * with reason "alarm", "restore" (the source was restored: its counter may go back). Root alarms stand in the
+ * with reason "alarm", "unpin" with reason "recovered", "restore" (the source was restored: its counter may
+ * go back), "moved" (the source lies under another path now: it is not gone). Root alarms stand in the
  * store's own journal. */
 #ifndef LK_OPS_ALARM_H
 #define LK_OPS_ALARM_H
@@ -70,7 +71,6 @@ struct lk_alarm_record {
     struct lk_open_alarm *open; /* oldest first */
     char *good;                 /* id of the last backup without a loss; NULL: none */
     uint64_t accepted_seq;      /* of the newest backup at the last ack; 0: never acked */
-    bool restored;              /* the source was restored since the newest backup */
     uint64_t restored_seq;      /* of the newest backup when it was last restored; 0: never */
     const char **settled; /* keys that are not to be raised again though the loss is still there: a source
                              that is gone and was acked, or that moved */

@@ -19,7 +19,8 @@ struct judging {
     const struct lk_counts **good; /* what is compared with: some of list */
     bool *there;                   /* by the same index */
     size_t count;
-    bool *closed; /* by the record's open alarms: over with this backup */
+    bool *closed;              /* by the record's open alarms: over with this backup */
+    struct lk_journal journal; /* with what closing them has added: their pins may be released */
 };
 
 static void judging_reset(struct judging *j)
@@ -30,6 +31,7 @@ static void judging_reset(struct judging *j)
     lk_free(j->good);
     lk_free(j->there);
     lk_free(j->closed);
+    lk_journal_reset(&j->journal);
 }
 
 /* ---- The past */
@@ -243,9 +245,9 @@ static enum lk_status raise_loss(struct judging *j, const struct lk_counts *last
         goto out;
     if (open != NULL)
         carry_over(loss, open);
-    status = lk_alarm_raise_pin(&j->place, &j->record.journal, loss->good, err);
+    status = lk_alarm_raise_pin(&j->place, &j->journal, loss->good, err);
     if (status == LK_OK && (loss->good == NULL || strcmp(loss->good, last->id) != 0) && open == NULL)
-        status = lk_alarm_raise_pin(&j->place, &j->record.journal, last->id, err);
+        status = lk_alarm_raise_pin(&j->place, &j->journal, last->id, err);
     if (status != LK_OK)
         goto out;
     json_t *event = lk_alarm_raise_loss(loss, key);
@@ -369,16 +371,19 @@ enum lk_status lk_alarm_judge(struct litekeep *lk, const struct lk_database *dat
     if (status == LK_OK && closes)
         status = close_what_is_back(&j, err);
     if (status == LK_OK)
+        status = lk_journal_read(dir, &j.journal, err);
+    if (status == LK_OK)
         status = raise_what_is_lost(&j, err);
     /* What was raised is told even if the counts cannot be kept. */
     struct lk_error why = {0};
     const enum lk_status kept = status == LK_OK ? append_counts(&j, &why) : LK_OK;
     struct lk_error unread = {0};
-    if (lk_alarm_record_read(dir, &after, &unread) == LK_OK)
-        unread.status = lk_alarm_raise_tell(&j.place, &after, events, tally, &unread);
-    if (status == LK_OK && kept != LK_OK) {
-        *err = why;
-        status = kept;
+    enum lk_status told = lk_alarm_record_read(dir, &after, &unread);
+    if (told == LK_OK)
+        told = lk_alarm_raise_tell(&j.place, &after, events, tally, &unread);
+    if (status == LK_OK && (kept != LK_OK || told != LK_OK)) {
+        *err = kept != LK_OK ? why : unread;
+        status = kept != LK_OK ? kept : told;
     }
     lk_alarm_record_reset(&after);
     judging_reset(&j);

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "ops/untold.h"
 #include "store/names.h"
 
 /* ---- Events */
@@ -86,6 +87,9 @@ enum lk_status lk_alarm_raise_append(const struct lk_alarm_place *p, json_t *eve
 {
     if (event == NULL)
         return lk_fail_memory(err, "writing to the journal");
+    /* Before it is written down: should the run be killed now, the next one finds it open, and tells. */
+    if (strcmp(lk_journal_string(event, "type", ""), "alarm") == 0)
+        lk_untold_mark(p->lk, p->dir);
     const enum lk_status status = lk_journal_append(p->dir, p->lk->store->journal_mode, event, err);
     json_decref(event);
     return status;
@@ -99,21 +103,20 @@ bool lk_alarm_raise_has_backup(const struct lk_dir *dir, const char *id)
     return lk_name_is_id(id) && fstatat(dir->fd, id, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
 }
 
-enum pinned { PINNED_NOT, PINNED_BY_USER, PINNED_BY_ALARM };
-
-static enum pinned find_pin(const struct lk_journal *journal, const char *id)
+enum lk_pinned lk_alarm_raise_pinned(const struct lk_journal *journal, const char *id)
 {
-    enum pinned pinned = PINNED_NOT;
+    enum lk_pinned pinned = LK_PINNED_NOT;
     for (size_t i = 0; i < journal->count; i++) {
         const json_t *event = journal->event[i];
         const char *type = lk_journal_string(event, "type", "");
         if (strcmp(lk_journal_string(event, "id", ""), id) != 0)
             continue;
         if (strcmp(type, "unpin") == 0 || strcmp(type, "backup") == 0)
-            pinned = PINNED_NOT;
-        else if (strcmp(type, "pin") == 0)
-            pinned = strcmp(lk_journal_string(event, "reason", ""), "alarm") == 0 ? PINNED_BY_ALARM
-                                                                                  : PINNED_BY_USER;
+            pinned = LK_PINNED_NOT;
+        else if (strcmp(type, "pin") == 0 && strcmp(lk_journal_string(event, "reason", ""), "alarm") != 0)
+            pinned = LK_PINNED_BY_USER;
+        else if (strcmp(type, "pin") == 0 && pinned == LK_PINNED_NOT)
+            pinned = LK_PINNED_BY_ALARM;
     }
     return pinned;
 }
@@ -130,7 +133,8 @@ static json_t *pin_event(const char *type, const char *id, const char *reason)
 enum lk_status lk_alarm_raise_pin(const struct lk_alarm_place *p, const struct lk_journal *journal,
                                   const char *id, struct lk_error *err)
 {
-    if (id == NULL || find_pin(journal, id) != PINNED_NOT || !lk_alarm_raise_has_backup(p->dir, id))
+    if (id == NULL || lk_alarm_raise_pinned(journal, id) != LK_PINNED_NOT ||
+        !lk_alarm_raise_has_backup(p->dir, id))
         return LK_OK;
     return lk_alarm_raise_append(p, pin_event("pin", id, "alarm"), err);
 }
@@ -148,7 +152,8 @@ static bool is_needed(const struct lk_alarm_record *r, const bool *closed, const
 static enum lk_status release_pin(const struct lk_alarm_place *p, const struct lk_alarm_record *r,
                                   const bool *closed, const char *id, struct lk_error *err)
 {
-    if (id == NULL || find_pin(&r->journal, id) != PINNED_BY_ALARM || is_needed(r, closed, id))
+    if (id == NULL || lk_alarm_raise_pinned(&r->journal, id) != LK_PINNED_BY_ALARM ||
+        is_needed(r, closed, id))
         return LK_OK;
     return lk_alarm_raise_append(p, pin_event("unpin", id, "recovered"), err);
 }
@@ -231,6 +236,8 @@ enum lk_status lk_alarm_raise_tell(const struct lk_alarm_place *p, const struct 
     struct lk_arena arena = {0};
     const struct litekeep_alarm *told = lk_alarm_describe(&arena, p->lk, r, p->database, p->path);
     const enum lk_status status = lk_arena_check(&arena, err);
+    if (r->count == 0)
+        lk_untold_clear(p->dir); /* of what is over, or was accepted */
     for (size_t i = 0; status == LK_OK && told != NULL && i < r->count; i++) {
         bool raised = false;
         for (size_t k = events_before; k < r->journal.count; k++)

@@ -25,7 +25,12 @@ bool lk_alarm_raise_causes(json_t *event, const char *const *causes);
 enum lk_status lk_alarm_raise_append(const struct lk_alarm_place *p, json_t *event,
                                      struct lk_error *err) LK_CHECKED;
 
-/* Pin backup `id` (NULL: nothing to do) for an alarm, unless it is pinned already or is not there. */
+/* Whose pin holds a backup? One that an alarm made is released with the alarm, the user's never. */
+enum lk_pinned { LK_PINNED_NOT, LK_PINNED_BY_USER, LK_PINNED_BY_ALARM };
+enum lk_pinned lk_alarm_raise_pinned(const struct lk_journal *journal, const char *id);
+
+/* Pin backup `id` (NULL: nothing to do) for an alarm, unless the journal, which has to be as it is by now,
+ * says that it is pinned already, or it is not there. */
 enum lk_status lk_alarm_raise_pin(const struct lk_alarm_place *p, const struct lk_journal *journal,
                                   const char *id, struct lk_error *err) LK_CHECKED;
 
@@ -36,8 +41,8 @@ enum lk_status lk_alarm_raise_recovered(const struct lk_alarm_place *p, const st
                                         size_t index, const bool *closed, const char *id,
                                         struct lk_error *err) LK_CHECKED;
 
-/* Tell of every open alarm: of those whose event is among the last `raised` of the journal, that they were
- * raised now; of the others, that they are still open. */
+/* Tell of every open alarm: of those whose event is not among the first `events_before` of the journal,
+ * that they were raised now; of the others, that they are still open. */
 enum lk_status lk_alarm_raise_tell(const struct lk_alarm_place *p, const struct lk_alarm_record *r,
                                    size_t events_before, struct lk_alarm_tally *tally,
                                    struct lk_error *err) LK_CHECKED;

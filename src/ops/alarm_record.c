@@ -90,7 +90,6 @@ static void fold_event(struct lk_alarm_record *r, const json_t *event, struct ne
     if (is_type(event, "backup")) {
         const char *id = lk_journal_string(event, "id", NULL);
         *seq = seq_of(event, "seq") > *seq ? seq_of(event, "seq") : *seq;
-        r->restored = false;
         unsettle(r, "gone");
         newest->latest = id != NULL ? id : newest->latest;
         if (r->count == 0 && id != NULL) {
@@ -118,7 +117,6 @@ static void fold_event(struct lk_alarm_record *r, const json_t *event, struct ne
         settle(r, "gone");
     } else if (is_type(event, "restore")) {
         const uint64_t said = seq_of(event, "seq");
-        r->restored = true;
         r->restored_seq = said > 0 ? said : *seq;
     }
 }

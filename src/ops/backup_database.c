@@ -65,8 +65,7 @@ static bool is_wanted(const struct litekeep_backup_options *o, const struct lk_t
     return (all || matches_any(o->tables, t->name)) && !matches_any(o->skip_tables, t->name);
 }
 
-/* ---- The store's side
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- The store's side */
 
 /* The newest backup whose manifest can be read: the history of columns and parts. One that cannot is said and
  * passed over. */
@@ -155,8 +154,7 @@ out:
     return status;
 }
 
-/* ---- The source's side
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- The source's side */
 
 static enum lk_status open_source(struct database *d, struct lk_error *err)
 {
@@ -214,9 +212,7 @@ static void count_progress(void *context, uint64_t rows, uint64_t raw_bytes)
     lk_backup_run_progress(d->run, rows, raw_bytes);
 }
 
-/* ---- Tables
- * ------------------------------------------------------------------------------------------------------------------
- */
+/* ---- Tables */
 
 static enum lk_status finish_oldest(struct database *d, struct lk_error *err)
 {

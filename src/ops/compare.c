@@ -50,8 +50,7 @@ static void last_backup_reset(struct last_backup *b)
     *b = (struct last_backup){0};
 }
 
-/* ---- What was found, gathered in the arena
- * ---------------------------------------------------------------------------------- */
+/* ---- What was found, gathered in the arena */
 
 static void add_text(struct comparison *c, struct texts *to, const char *text)
 {
@@ -110,9 +109,7 @@ static void add_loss(struct comparison *c, const struct lk_loss *loss, const str
                                causes, alarm);
 }
 
-/* ---- The last backup
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- The last backup */
 
 static enum lk_status read_counts(const struct litekeep *lk, struct last_backup *b, struct lk_error *err)
 {
@@ -152,8 +149,7 @@ static enum lk_status last_of_path(struct comparison *c, const char *path, struc
     return status == LK_OK ? read_counts(c->lk, out, err) : status;
 }
 
-/* ---- A database that is there
- * ------------------------------------------------------------------------------------------------ */
+/* ---- A database that is there */
 
 /* Counted, and closed again: whoever asks for causes opens other files. */
 static enum lk_status count_live(const char *path, struct lk_counts *out, struct lk_error *err)
@@ -268,9 +264,7 @@ out:
     return status;
 }
 
-/* ---- One that is not
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- One that is not */
 
 /* Does it say that what was at its path is gone for certain, not only that it cannot be read? */
 static bool is_gone(const struct lk_problem *p)
@@ -338,13 +332,19 @@ static enum lk_status compare_moved(struct comparison *c, const struct last_back
     enum lk_status status = count_live(moved->path, &live, err);
     if (status == LK_OK)
         status = judge(c, moved->path, last, &live, err);
+    char *folder = lk_text_quote_shown(last->database->folder), *word = lk_text_quote_shown(moved->path);
+    if (status == LK_OK && (folder == NULL || word == NULL))
+        status = lk_fail_memory(err, "comparing");
     if (status == LK_OK && from != NULL && to != NULL) {
-        add_text(
-            c, &c->notes,
-            lk_arena_format(a, "%s was moved to %s: `litekeep adopt` continues its history there", from, to));
+        add_text(c, &c->notes,
+                 lk_arena_format(a,
+                                 "%s was moved to %s: `litekeep %sadopt %s %s` continues its history there",
+                                 from, to, litekeep_store_option(c->lk), folder, word));
         c->moved[c->moves++] = moved;
         c->result->compared.databases++;
     }
+    lk_free(folder);
+    lk_free(word);
     lk_counts_reset(&live);
     return status;
 }
@@ -417,29 +417,14 @@ static void report_problems(struct comparison *c, const struct lk_discovery *d)
     }
 }
 
-/* ---- All of it
- * ---------------------------------------------------------------------------------------------------------------
- */
-
-static enum lk_status discover(struct comparison *c, struct lk_discovery **out, struct lk_error *err)
-{
-    const struct litekeep_compare_options *o = c->options;
-    const struct lk_config *config;
-    const enum lk_status status = lk_session_config(c->lk, &config, err);
-    if (status != LK_OK)
-        return status;
-    const struct lk_general_settings *general = lk_config_general(config);
-    const bool named = o->paths != NULL && o->paths[0] != NULL;
-    return lk_discover_known(c->lk, named ? o->paths : general->paths,
-                             o->include != NULL ? o->include : general->include,
-                             o->exclude != NULL ? o->exclude : general->exclude, out, err);
-}
+/* ---- All of it */
 
 /* Discovery is finished before the first database is opened: see discover.h. */
 static enum lk_status compare_all(struct comparison *c, struct lk_error *err)
 {
+    const struct litekeep_compare_options *o = c->options;
     struct lk_discovery *d = NULL;
-    enum lk_status status = discover(c, &d, err);
+    enum lk_status status = lk_discover_known(c->lk, o->paths, o->include, o->exclude, &d, err);
     if (status == LK_OK)
         status = compare_gone(c, d, err);
     for (size_t i = 0; status == LK_OK && i < d->found_count; i++) {

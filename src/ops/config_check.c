@@ -50,9 +50,7 @@ static const char *shown(struct check_result *r, const char *text)
     return out == NULL ? "" : out;
 }
 
-/* ---- Files
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* ---- Files */
 
 static void check_paths(struct check_result *r)
 {
@@ -166,8 +164,7 @@ static void check_notify(struct check_result *r)
         NOTE(r, "both heartbeat-url and heartbeat-url-file are set");
 }
 
-/* ---- The store, and the databases in it
- * ----------------------------------------------------------------------------------- */
+/* ---- The store, and the databases in it */
 
 static bool is_known(const struct lk_database_list *list, const char *folder)
 {
@@ -230,9 +227,7 @@ static enum lk_status check_store(struct litekeep *lk, struct check_result *r, s
     return status;
 }
 
-/* ---- Retention
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* ---- Retention */
 
 struct keep_keys {
     bool set, some; /* any keep- key; one that keeps something */

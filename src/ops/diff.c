@@ -20,9 +20,7 @@ struct diff {
     struct diff_result *result;
 };
 
-/* ---- Which tables
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* ---- Which tables */
 
 static bool is_named(const struct litekeep_diff_options *o, const char *name)
 {
@@ -60,9 +58,7 @@ static bool was_left_out(struct diff *d, const struct lk_diff_side *side, const 
     return false;
 }
 
-/* ---- Comparing
- * ------------------------------------------------------------------------------------------------------------------
- */
+/* ---- Comparing */
 
 static enum lk_status keep_row(void *context, const char *table, enum litekeep_change change, const char *key,
                                const char *before, const char *after, struct lk_error *err)
@@ -150,8 +146,7 @@ static enum lk_status compare(struct diff *d, struct lk_error *err)
     return status == LK_OK ? compare_tables(d, err) : status;
 }
 
-/* ---- A live file may have to be read again
- * -------------------------------------------------------------------------------------- */
+/* ---- A live file may have to be read again */
 
 static enum lk_status begin(struct diff *d, struct lk_error *err)
 {

@@ -135,8 +135,7 @@ uint64_t lk_diff_input_count(const struct lk_diff_input *in)
     return in->stored == NULL ? UINT64_MAX : lk_stored_table_rows(in->stored);
 }
 
-/* ---- Blocks that both sides have
- * ------------------------------------------------------------------------------------------------ */
+/* ---- Blocks that both sides have */
 
 struct place {
     struct lk_hash128 hash;

@@ -21,8 +21,7 @@ struct compared {
     uint64_t seen[2];
 };
 
-/* ---- A side without the table has no rows
- * --------------------------------------------------------------------------------------- */
+/* ---- A side without the table has no rows */
 
 static enum lk_status rewind_nothing(void *context, struct lk_error *err)
 {
@@ -58,9 +57,7 @@ static enum lk_status open_inputs(struct compared *c, const struct lk_diff_side_
     return status;
 }
 
-/* ---- Columns and keys
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- Columns and keys */
 
 /* The columns of `t` that `other` lacks. */
 static const char *const *list_columns(struct lk_arena *a, const struct lk_table_schema *t,
@@ -119,9 +116,7 @@ static enum lk_status describe(struct compared *c, struct lk_error *err)
     return LK_OK;
 }
 
-/* ---- Rows
- * ------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- Rows */
 
 static enum lk_status take_row(void *context, enum litekeep_change change, int64_t rowid,
                                const struct lk_value *before, const struct lk_value *after,
@@ -231,9 +226,7 @@ static enum lk_status compare_inputs(struct compared *c, struct lk_error *err)
     return status;
 }
 
-/* ---- The table
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* ---- The table */
 
 /* By the manifests alone. The same columns in the same plan; another plan for equal rows is rare, and then
  * they are read. */

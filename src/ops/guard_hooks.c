@@ -1,10 +1,8 @@
-/* The guard's hooks. What Git 2.39 runs, found by trying each command with every hook in place:
- *
- *     pull, merge       reference-transaction, for ORIG_HEAD, before a file is touched; post-merge after
- *     rebase            pre-rebase before (but with --autostash after the stash); post-checkout, post-rewrite
- * after stash             reference-transaction, for refs/stash, before checkout, switch, restore    nothing
- * before; post-checkout after reset --hard      nothing before; reference-transaction, for ORIG_HEAD, after
- *     clean, cherry-pick, revert, am, apply, read-tree    nothing that helps
+/* The guard's hooks. What Git 2.39 runs was found by trying each command with every hook in place. Before a
+ * file is touched: reference-transaction of ORIG_HEAD in pull and merge, and of refs/stash in stash;
+ * pre-rebase in rebase (with --autostash after its stash). Only after it: post-checkout in checkout, switch
+ * and restore; reference-transaction of ORIG_HEAD in reset --hard. Nothing that helps: clean, cherry-pick,
+ * revert, am, apply, read-tree.
  *
  * What comes too late for a backup still shows a loss at once. */
 #include "ops/guard.h"

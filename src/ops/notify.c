@@ -1,21 +1,16 @@
 #include "ops/notify.h"
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
-#include <unistd.h>
 
 #include "base/memory.h"
 #include "ops/notify_message.h"
 #include "ops/notify_send.h"
+#include "ops/untold.h"
 
 #define SECOND INT64_C(1000000000)
-#define USUAL_TIMEOUT (10 * SECOND)
 /* Somebody waits for the program to end. */
 #define INTERRUPTED_TIMEOUT (2 * SECOND)
-#define RETRIES 2
-/* In the store's folder from the moment an alarm is raised until somebody was told of it. */
-#define UNTOLD ".untold"
 
 /* The ping at the start, which the backup does not wait for. */
 struct start_ping {
@@ -33,13 +28,15 @@ struct lk_notify {
     struct lk_notify_settings settings; /* its texts are the config's */
     struct lk_notify_events events;
     struct start_ping start;
-    bool marked; /* as untold, by this run */
+    /* The folders with an alarm that nobody was told of before; a member that is NULL: the store's own. */
+    char **news;
+    size_t news_count, news_size;
 };
 
 static void *send_start(void *context)
 {
     struct start_ping *ping = context;
-    ping->status = lk_notify_send_ping(ping->address, NULL, ping->timeout, RETRIES, &ping->err);
+    ping->status = lk_notify_send_ping(ping->address, NULL, ping->timeout, LK_NOTIFY_RETRIES, &ping->err);
     return NULL;
 }
 
@@ -70,12 +67,9 @@ static enum lk_status read_settings(struct litekeep *lk, struct lk_notify_settin
 {
     const struct lk_config *config;
     const enum lk_status status = lk_session_config(lk, &config, err);
-    if (status != LK_OK)
-        return status;
-    *out = lk_config_general(config)->notify;
-    if (out->timeout <= 0)
-        out->timeout = USUAL_TIMEOUT;
-    return LK_OK;
+    if (status == LK_OK)
+        *out = lk_config_general(config)->notify;
+    return status;
 }
 
 struct lk_notify *lk_notify_begin(struct litekeep *lk, const char *kind)
@@ -96,31 +90,52 @@ struct lk_notify *lk_notify_begin(struct litekeep *lk, const char *kind)
     return n;
 }
 
-/* A run may be killed, or the network be gone, before the message is sent. Where the mark cannot be made, the
- * store has troubles that the run will tell of. */
-static void mark_untold(struct lk_notify *n)
+static bool is_news(const struct lk_notify *n, const char *database)
 {
-    const struct lk_store *store = n->lk->store;
-    if (n->marked || store == NULL || lk_notify_send_receivers(&n->settings) == 0)
-        return;
-    const int fd = openat(store->dir.fd, UNTOLD, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK,
-                          store->journal_mode);
-    n->marked = fd >= 0;
-    if (fd >= 0)
-        (void)close(fd);
+    for (size_t i = 0; i < n->news_count; i++) {
+        const char *known = n->news[i];
+        if (known == NULL || database == NULL ? known == database : strcmp(known, database) == 0)
+            return true;
+    }
+    return false;
 }
 
-static bool is_untold(const struct lk_notify *n)
+/* An alarm that was raised now, or that is open and reached nobody. Without memory its mark stays, and the
+ * next run tells. */
+static void add_news(struct lk_notify *n, const struct litekeep_event *event)
 {
-    const struct lk_store *store = n->lk->store;
-    return store != NULL && faccessat(store->dir.fd, UNTOLD, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+    const char *database = event->database;
+    if (lk_notify_send_receivers(&n->settings) == 0 || is_news(n, database) ||
+        !lk_untold_is_marked(n->lk, database))
+        return;
+    if (n->news_count == n->news_size) {
+        const size_t size = 2 * n->news_size + 8;
+        char **grown = lk_reallocate(n->news, size * sizeof *grown);
+        if (grown == NULL)
+            return;
+        n->news = grown;
+        n->news_size = size;
+    }
+    char *copy = database == NULL ? NULL : lk_copy_string(database);
+    if (copy != NULL || database == NULL)
+        n->news[n->news_count++] = copy;
+}
+
+static void forget_news(struct lk_notify *n, bool told)
+{
+    for (size_t i = 0; i < n->news_count; i++) {
+        if (told)
+            lk_untold_clear_database(n->lk, n->news[i]);
+        lk_free(n->news[i]);
+    }
+    lk_free(n->news);
 }
 
 void lk_notify_event(void *context, const struct litekeep_event *event)
 {
     struct lk_notify *n = context;
-    if (n != NULL && event->type == LITEKEEP_EVENT_ALARM)
-        mark_untold(n);
+    if (n != NULL && (event->type == LITEKEEP_EVENT_ALARM || event->type == LITEKEEP_EVENT_OPEN))
+        add_news(n, event);
     if (n != NULL && lk_notify_send_receivers(&n->settings) + (has_heartbeat(&n->settings) ? 1 : 0) > 0)
         lk_notify_message_add(&n->events, event);
 }
@@ -130,7 +145,7 @@ static const char *judge(const struct lk_notify *n, enum lk_status status,
                          const struct litekeep_backup_summary *summary)
 {
     if (status == LK_ALARM || summary->alarms > 0 || json_array_size(n->events.list[LK_NOTIFY_ALARMS]) > 0 ||
-        (json_array_size(n->events.list[LK_NOTIFY_OPEN]) > 0 && is_untold(n)))
+        n->news_count > 0)
         return "alarm";
     if (status != LK_OK)
         return "failure";
@@ -161,23 +176,24 @@ static size_t end_heartbeat(struct lk_notify *n, enum lk_status status, const js
         return 1;
     const int64_t timeout =
         hurried && n->settings.timeout > INTERRUPTED_TIMEOUT ? INTERRUPTED_TIMEOUT : n->settings.timeout;
-    sent = lk_notify_send_ping(address, text, timeout, hurried ? 0 : RETRIES, &err);
+    sent = lk_notify_send_ping(address, text, timeout, hurried ? 0 : LK_NOTIFY_RETRIES, &err);
     if (sent != LK_OK)
         lk_notify_send_warn(n->lk, heartbeat_key(&n->settings), &err);
     lk_free(address);
     return sent == LK_OK ? 0 : 1;
 }
 
-/* Whoever interrupts a run knows of it: nobody is told but the watcher, which would wait for its end. An
- * alarm that was raised before stays marked, and the next run tells. */
-static void tell(struct lk_notify *n, enum lk_status status, const char *message,
+/* Did somebody take the message? Whoever interrupts a run knows of it: nobody is told but the watcher, which
+ * would wait for its end. An alarm that was raised before stays marked, and the next run tells. */
+static bool tell(struct lk_notify *n, enum lk_status status, const char *message,
                  const struct litekeep_backup_summary *summary)
 {
     const char *type = judge(n, status, summary);
     const bool wanted = lk_notify_send_receivers(&n->settings) > 0 && status != LK_INTERRUPTED &&
                         (n->settings.success || strcmp(type, "success") != 0);
+    bool told = false;
     if (!wanted && !has_heartbeat(&n->settings))
-        return;
+        return false;
     const struct lk_notify_outcome outcome = {
         .type = type,
         .command = n->kind,
@@ -190,10 +206,7 @@ static void tell(struct lk_notify *n, enum lk_status status, const char *message
     };
     json_t *json = lk_notify_message_make(&n->events, &outcome);
     if (wanted && json != NULL) {
-        bool told = false;
         (void)lk_notify_send_message(n->lk, &n->settings, json, &told);
-        if (told && strcmp(type, "alarm") == 0 && n->lk->store != NULL)
-            (void)unlinkat(n->lk->store->dir.fd, UNTOLD, 0);
     } else if (wanted) {
         struct lk_error err = {0};
         (void)lk_fail_memory(&err, "writing a message");
@@ -203,6 +216,7 @@ static void tell(struct lk_notify *n, enum lk_status status, const char *message
     if (has_heartbeat(&n->settings))
         (void)end_heartbeat(n, status, json);
     json_decref(json);
+    return told;
 }
 
 void lk_notify_end(struct lk_notify *n, enum lk_status status, const char *message,
@@ -211,7 +225,7 @@ void lk_notify_end(struct lk_notify *n, enum lk_status status, const char *messa
     if (n == NULL)
         return;
     end_start(n);
-    tell(n, status, message, summary);
+    forget_news(n, tell(n, status, message, summary));
     lk_notify_message_reset(&n->events);
     lk_free(n);
 }

@@ -4,8 +4,7 @@
  * POST, and as a line to the log. The heartbeat URL gets a ping at the start (URL/start), at a good end (URL)
  * and at a bad one (URL/fail), as dead-man's-switch services expect.
  *
- * From the moment an alarm is raised until somebody was told of it a file ".untold" stands in the store: a
- * run that finds it, and an open alarm, tells of that one as if it were new. */
+ * An open alarm that reached nobody (ops/untold.h) is told as if it were new. */
 #ifndef LK_OPS_NOTIFY_H
 #define LK_OPS_NOTIFY_H
 

@@ -13,7 +13,6 @@
 #include "host/log.h"
 #include "host/process.h"
 
-#define RETRIES 2
 #define MOST_SECRET 8192
 #define MOST_PING 10000 /* bytes that such services keep of a ping's body */
 
@@ -37,9 +36,7 @@ void lk_notify_send_warn(struct litekeep *lk, const char *key, const struct lk_e
     warn(lk, "%s: not delivered: %s", key, err->message);
 }
 
-/* ---- Secrets
- * -----------------------------------------------------------------------------------------------------------
- */
+/* ---- Secrets */
 
 /* The path of a secret: "credential:NAME" is a file that systemd made for this service. lk_free it. */
 static enum lk_status find_secret(const char *named, char **out, struct lk_error *err)
@@ -127,9 +124,7 @@ static enum lk_status take_url(struct litekeep *lk, const char *key, const char 
     return LK_OK;
 }
 
-/* ---- Messages
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- Messages */
 
 size_t lk_notify_send_receivers(const struct lk_notify_settings *s)
 {
@@ -171,7 +166,7 @@ static enum lk_status to_url(struct litekeep *lk, const struct lk_notify_setting
                                                         .body = json,
                                                         .token = token,
                                                         .timeout = s->timeout,
-                                                        .retries = RETRIES},
+                                                        .retries = LK_NOTIFY_RETRIES},
                               err);
     forget(url);
     forget(token);
@@ -226,9 +221,7 @@ size_t lk_notify_send_message(struct litekeep *lk, const struct lk_notify_settin
     return failed;
 }
 
-/* ---- Heartbeat
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- Heartbeat */
 
 enum lk_status lk_notify_send_address(struct litekeep *lk, const struct lk_notify_settings *s,
                                       const char *signal, char **out)

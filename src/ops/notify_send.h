@@ -8,6 +8,8 @@
 #include "host/http.h"
 #include "ops/session.h"
 
+#define LK_NOTIFY_RETRIES 2 /* see struct lk_http_request */
+
 /* How many receivers of messages are named, the heartbeat not counted. */
 size_t lk_notify_send_receivers(const struct lk_notify_settings *s);
 

@@ -2,27 +2,16 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "ops/alarm_raise.h"
 #include "ops/prune.h"
 #include "store/journal.h"
 
-/* Was its last pin the user's own? One that an alarm made is released with the alarm, so a user's pin is
- * noted beside it. */
+/* A user's pin is noted beside one that an alarm made. */
 static bool is_pinned_by_user(const struct lk_prune_target *t)
 {
-    const struct lk_journal *journal = &t->view.record.journal;
-    const char *id = t->view.backup[t->index].id;
-    bool user = false;
-    for (size_t i = 0; i < journal->count; i++) {
-        const json_t *e = journal->event[i];
-        const char *type = lk_journal_string(e, "type", "");
-        if (strcmp(lk_journal_string(e, "id", ""), id) != 0)
-            continue;
-        if (strcmp(type, "pin") == 0)
-            user = lk_journal_string(e, "reason", NULL) == NULL;
-        else if (strcmp(type, "unpin") == 0 || strcmp(type, "backup") == 0)
-            user = false;
-    }
-    return user;
+    return lk_alarm_raise_pinned(&t->view.record.journal, t->view.backup[t->index].id) == LK_PINNED_BY_USER;
 }
 
 static enum lk_status append(struct litekeep *lk, const struct lk_prune_target *t, bool pinned,
@@ -36,6 +25,21 @@ static enum lk_status append(struct litekeep *lk, const struct lk_prune_target *
     return status == LK_OK ? LK_OK : lk_store_advise(err);
 }
 
+static enum lk_status refuse(const struct litekeep *lk, const struct lk_prune_target *t, struct lk_error *err)
+{
+    const char *folder = t->database->folder;
+    char *word = lk_text_quote_shown(folder);
+    const enum lk_status status =
+        word == NULL
+            ? lk_fail_memory(err, "unpinning a backup")
+            : lk_fail(err, LK_REFUSED,
+                      "%s@%s is the last good backup before an alarm that is open: accept the loss first "
+                      "(`litekeep %sack %s`), or restore it",
+                      folder, t->view.backup[t->index].id, litekeep_store_option(lk), word);
+    lk_free(word);
+    return status;
+}
+
 enum lk_status litekeep_pin(struct litekeep *lk, const char *what, bool pinned, char *id,
                             struct lk_error *err)
 {
@@ -45,10 +49,7 @@ enum lk_status litekeep_pin(struct litekeep *lk, const char *what, bool pinned, 
         return status;
     const struct lk_retained *b = &t.view.backup[t.index];
     if (!pinned && b->last_good)
-        status = lk_fail(err, LK_REFUSED,
-                         "%s@%s is the last good backup before an alarm that is open: accept the loss first "
-                         "(litekeep ack %s), or restore it",
-                         t.database->folder, b->id, t.database->folder);
+        status = refuse(lk, &t, err);
     else if (pinned ? !is_pinned_by_user(&t) : b->pinned)
         status = append(lk, &t, pinned, err);
     if (status == LK_OK)

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "ops/list.h"
 #include "ops/prune.h"
 #include "ops/which.h"
@@ -194,6 +195,10 @@ enum lk_status lk_prune_look(const struct lk_dir *dir, bool tags, struct lk_prun
             .id = e->id,
             .started = e->started,
             .pinned = e->pinned,
+            /* The line may have pinned it, for the user or for an alarm. */
+            .held = lk_journal_skipped(&v.record.journal, e->id)
+                        ? "named in a line of the journal that cannot be read"
+                        : NULL,
             .partial = e->left_out > 0,
             .suspect = lk_alarm_record_suspects(&v.record, &v.list, i),
             .damaged = e->damaged,
@@ -230,6 +235,17 @@ void lk_prune_view_reset(struct lk_prune_view *v)
 
 /* ---- A target */
 
+static enum lk_status ask_which(const struct litekeep *lk, const char *folder, struct lk_error *err)
+{
+    char *word = lk_text_quote_shown(folder);
+    const enum lk_status status =
+        word == NULL ? lk_fail_memory(err, "choosing a backup")
+                     : lk_fail(err, LK_USAGE, "say which backup: %s@ID, as `litekeep %slist %s` prints them",
+                               word, litekeep_store_option(lk), word);
+    lk_free(word);
+    return status;
+}
+
 enum lk_status lk_prune_target_open(struct litekeep *lk, const char *what, bool must_say_when,
                                     const char *purpose, struct lk_prune_target *out, struct lk_error *err)
 {
@@ -239,8 +255,7 @@ enum lk_status lk_prune_target_open(struct litekeep *lk, const char *what, bool 
     if (status == LK_OK)
         status = lk_which_database(lk, what, &t.database, &when, err);
     if (status == LK_OK && must_say_when && (when == NULL || when[0] == '\0'))
-        status = lk_fail(err, LK_USAGE, "say which backup: %s@ID, as litekeep list %s prints them",
-                         t.database->folder, t.database->folder);
+        status = ask_which(lk, t.database->folder, err);
     if (status == LK_OK)
         status = lk_database_open(lk->store, t.database->folder, &t.dir, err);
     if (status == LK_OK && purpose != NULL)

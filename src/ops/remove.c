@@ -10,19 +10,24 @@ struct remove_result {
     struct lk_arena arena;
 };
 
-/* Why it should stay; NULL: nothing speaks against it. */
-static const char *reason_to_keep(const struct lk_prune_target *t)
+/* Why it should stay, with *of behind it; NULL: nothing speaks against it. */
+static const char *reason_to_keep(const struct lk_prune_target *t, const char **of)
 {
     const struct lk_retained *b = &t->view.backup[t->index];
+    *of = "";
     if (b->last_good)
         return "it is the last good backup before an alarm that is open";
     if (b->pinned)
         return "it is pinned";
+    if (b->held != NULL)
+        return "it may be pinned: a line of the journal that names it cannot be read";
     if (t->view.list.entry[t->index].kind == LK_BACKUP_LEGACY)
         return "it is of the original script, and nobody can make it again";
-    if (t->index == lk_retention_newest_good(t->view.backup, t->view.list.count))
-        return b->verified ? "it is the newest backup that was verified" : "it is the newest good backup";
-    return NULL;
+    if (!lk_retention_is_newest(t->view.backup, t->view.list.count, t->index, of))
+        return NULL;
+    return b->verified    ? "it is the newest backup that was verified"
+           : **of == '\0' ? "it is the newest good backup"
+                          : "it is the newest backup";
 }
 
 static void note(struct litekeep *lk, const struct lk_prune_target *t, uint64_t bytes)
@@ -50,10 +55,10 @@ enum lk_status litekeep_remove(struct litekeep *lk, const char *what, bool force
                                 : lk_prune_target_open(lk, what, true, dry_run ? NULL : "remove", &t, err);
     if (status != LK_OK)
         goto out;
-    const char *id = t.view.backup[t.index].id, *why = force ? NULL : reason_to_keep(&t);
+    const char *id = t.view.backup[t.index].id, *of = "", *why = force ? NULL : reason_to_keep(&t, &of);
     if (why != NULL) {
-        status = lk_fail(err, LK_REFUSED, "%s@%s is not removed: %s; --force removes it all the same",
-                         t.database->folder, id, why);
+        status = lk_fail(err, LK_REFUSED, "%s@%s is not removed: %s%s; --force removes it all the same",
+                         t.database->folder, id, why, of);
         goto out;
     }
     lk_prune_note_files(&t.dir, id, &files);

@@ -73,7 +73,7 @@ static enum lk_status interrupted(struct lk_error *err)
 
 /* ---- What is there is backed up first */
 
-/* Hears the events of that backup: its name, and warnings, which go on to the caller. */
+/* Hears the events of that backup: its name, and warnings and new alarms, which go on to the caller. */
 struct listener {
     void (*on_event)(void *context, const struct litekeep_event *event);
     void *context;
@@ -85,7 +85,7 @@ static void listen(void *context, const struct litekeep_event *e)
     struct listener *l = context;
     if (e->type == LITEKEEP_EVENT_DONE && l->name == NULL)
         l->name = lk_format("%s@%s", e->database, e->id);
-    else if (e->type == LITEKEEP_EVENT_WARNING && l->on_event != NULL)
+    else if ((e->type == LITEKEEP_EVENT_WARNING || e->type == LITEKEEP_EVENT_ALARM) && l->on_event != NULL)
         l->on_event(l->context, e);
 }
 
@@ -480,7 +480,8 @@ enum lk_status litekeep_restore(struct litekeep *lk, const struct litekeep_resto
         .context = &r,
     };
     status = options->to != NULL ? to_file(&r, err) : into_database(&r, err);
-    if (status == LK_OK && !options->dry_run)
+    /* Rows that were put into a database replace no file. */
+    if (status == LK_OK && options->to != NULL && !options->dry_run)
         note_restore(&r);
     if (status == LK_OK) {
         result = lk_allocate_zeroed(1, sizeof *result);

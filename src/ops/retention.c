@@ -126,9 +126,18 @@ static size_t newest_of(const struct lk_retained *backups, size_t count, unsigne
     return newest;
 }
 
-size_t lk_retention_newest_good(const struct lk_retained *backups, size_t count)
+/* The one of a class that has to stay; `count`: none. */
+static size_t newest_to_keep(const struct lk_retained *backups, size_t count, unsigned class)
 {
-    return newest_of(backups, count, 0);
+    const bool matters = !(class & DAMAGED) || newest_of(backups, count, 0) == count;
+    return matters ? newest_of(backups, count, class) : count;
+}
+
+bool lk_retention_is_newest(const struct lk_retained *backups, size_t count, size_t index, const char **of)
+{
+    const unsigned class = class_of(&backups[index]);
+    *of = class_names[class];
+    return newest_to_keep(backups, count, class) == index;
 }
 
 /* ---- Clocks that were wrong */
@@ -280,12 +289,9 @@ static void keep_class(const struct litekeep_retention *policy, struct lk_retain
         keep_within(policy, backups, &m);
         keep_tagged(policy, backups, &m);
     }
-    const size_t newest = newest_of(backups, count, class);
-    const bool has_good = newest_of(backups, count, 0) < count;
-    if (newest < count && backups[newest].verified)
-        keep(&backups[newest], "newest verified");
-    else if (newest < count && (!(class & DAMAGED) || !has_good))
-        keep(&backups[newest], "newest");
+    const size_t newest = newest_to_keep(backups, count, class);
+    if (newest < count)
+        keep(&backups[newest], backups[newest].verified ? "newest verified" : "newest");
     for (size_t i = 0; i < m.count; i++) {
         if (backups[member[i]].kept)
             lk_buffer_append_string(&backups[member[i]].reason, class_names[class]);
@@ -313,6 +319,8 @@ enum lk_status lk_retention_decide(const struct litekeep_retention *policy, int6
     for (size_t i = 0; i < count && status == LK_OK; i++) {
         if (backups[i].pinned)
             keep(&backups[i], "pinned");
+        if (backups[i].held != NULL)
+            keep(&backups[i], backups[i].held);
         if (backups[i].last_good)
             keep(&backups[i], "last good before an alarm");
         if (lk_buffer_string(&backups[i].reason) == NULL)

@@ -18,7 +18,8 @@ struct lk_retained { /* one backup, oldest first by sequence number */
     int64_t started;
     const char *const *tags; /* NULL-terminated, or NULL */
     bool pinned;
-    bool verified; /* when it was taken, or since, and not found damaged later */
+    const char *held; /* why it is kept as if it were pinned; NULL: it is not */
+    bool verified;    /* when it was taken, or since, and not found damaged later */
     bool partial;
     bool suspect;        /* it shows a loss whose alarm is open */
     bool damaged;        /* a check found damage */
@@ -31,16 +32,15 @@ struct lk_retained { /* one backup, oldest first by sequence number */
 
 bool lk_retention_is_empty(const struct litekeep_retention *policy);
 
-/* The newest verified one of those that are whole and show no loss; where none is verified the newest of
- * them; `count` when there is none at all. */
-size_t lk_retention_newest_good(const struct lk_retained *backups, size_t count);
+/* Is it the newest of its class that is verified (where none is, the newest; of damaged ones only while there
+ * is no good one)? *of, then: " (of partial ones)" or the like; "" for a good one. Static. */
+bool lk_retention_is_newest(const struct lk_retained *backups, size_t count, size_t index, const char **of);
 
-/* Decide. The newest of each class that is verified is kept whatever the policy says (where none is, the
- * newest; of damaged ones only while there is no good one). So is every backup whose time cannot be right,
- * which takes no part in the buckets either: more than a day ahead of `now`, or out of the order in which
- * backups were made (the fewest are taken to be wrong whose absence leaves an order). After a gap of more
- * than half a year `within` counts from before the gap until there are backups for that long after it: the
- * clock may be wrong. LK_USAGE: an empty policy. On failure nothing may be removed. */
+/* Decide. What lk_retention_is_newest says is kept whatever the policy says. So is every backup whose time
+ * cannot be right, which takes no part in the buckets either: more than a day ahead of `now`, or out of the
+ * order in which backups were made (the fewest are taken to be wrong whose absence leaves an order). After a
+ * gap of more than half a year `within` counts from before the gap until there are backups for that long
+ * after it: the clock may be wrong. LK_USAGE: an empty policy. On failure nothing may be removed. */
 enum lk_status lk_retention_decide(const struct litekeep_retention *policy, int64_t now,
                                    struct lk_retained *backups, size_t count,
                                    struct lk_error *err) LK_CHECKED;

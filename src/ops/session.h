@@ -43,7 +43,8 @@ enum lk_status lk_session_settings(struct litekeep *lk, const char *path, const 
 /* Open the store when it is not open yet. `create`: a backup asks, so the default store, or one with init, is
  * made. LK_REFUSED when it would be inside a Git work tree. LK_NOT_FOUND when it is not the one that the
  * config expects, too. A config that cannot be understood is a warning here when the caller named the store:
- * what has been backed up can be read without one. Whoever deletes or judges asks lk_session_config first. */
+ * what has been backed up can be read without one. Whoever judges, or deletes what a policy says, asks
+ * lk_session_config first; removing a backup that the user has named goes without. */
 enum lk_status lk_session_store(struct litekeep *lk, bool create, struct lk_error *err) LK_CHECKED;
 
 /* Hand an event to the caller. Any thread. */

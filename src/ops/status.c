@@ -38,18 +38,17 @@ static int64_t grace(int64_t every)
     return every > INT64_MAX - slack ? INT64_MAX : every + slack;
 }
 
-/* ---- One database
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- One database */
 
-/* The newest backup that is whole, as far as is known, and whose time can be right. *ahead: there is one
- * whose time cannot. */
-static const struct lk_backup_entry *newest_good(const struct lk_backup_list *list, int64_t now, bool *ahead)
+/* The newest backup that is whole, as far as is known, and whose time can be right. `some`: one of some
+ * tables is what was wanted. *ahead: there is one whose time cannot be right. */
+static const struct lk_backup_entry *newest_good(const struct lk_backup_list *list, bool some, int64_t now,
+                                                 bool *ahead)
 {
     *ahead = false;
     for (size_t i = list->count; i > 0; i--) {
         const struct lk_backup_entry *e = &list->entry[i - 1];
-        const bool good = e->problem == NULL && !e->damaged && e->left_out == 0;
+        const bool good = e->problem == NULL && !e->damaged && (e->left_out == 0 || some);
         if (good && e->finished <= now + CLOCK_SLACK)
             return e;
         *ahead |= good;
@@ -89,15 +88,18 @@ static bool is_covered(const struct view *v, const char *path)
     return covered;
 }
 
-/* How often a backup is promised, and from which age on it is late; 0: never. */
+/* How often a backup is promised, from which age on it is late (0: never), and whether of some tables only.
+ */
 static enum lk_status read_promise(const struct view *v, const struct lk_database *db,
-                                   struct litekeep_database_status *d, int64_t *limit, struct lk_error *err)
+                                   struct litekeep_database_status *d, int64_t *limit, bool *some,
+                                   struct lk_error *err)
 {
     struct lk_settings settings = {0};
     const char *path = lk_database_current_path(db);
     const enum lk_status status = lk_session_settings(v->lk, path, db->folder, &settings, err);
     if (status != LK_OK)
         return status;
+    *some = settings.tables != NULL || settings.skip_tables != NULL;
     const bool own = settings.every != v->general_every || settings.stale_after != v->general_stale;
     const int64_t every = own || !v->other_store ? settings.every : 0;
     if (own || (v->other_store ? v->every > 0 : is_covered(v, path))) {
@@ -117,7 +119,8 @@ static enum lk_status judge_age(const struct view *v, const struct lk_database *
     struct lk_arena *a = &v->result->arena;
     const char *path = lk_database_current_path(db);
     int64_t limit = 0;
-    const enum lk_status status = read_promise(v, db, d, &limit, err);
+    bool some = false;
+    const enum lk_status status = read_promise(v, db, d, &limit, &some, err);
     if (status != LK_OK)
         return status;
     /* Its own alarm says why there is no backup. */
@@ -125,7 +128,7 @@ static enum lk_status judge_age(const struct view *v, const struct lk_database *
         return LK_OK;
     static const char *const none[] = {NULL};
     bool ahead;
-    const struct lk_backup_entry *good = newest_good(list, v->now, &ahead);
+    const struct lk_backup_entry *good = newest_good(list, some, v->now, &ahead);
     const int64_t last = good != NULL ? good->finished : db->first_seen;
     const int64_t age = v->now > last ? v->now - last : 0;
     if (age <= limit && (good != NULL || !ahead))
@@ -210,8 +213,7 @@ static void fill_database(const struct view *v, const struct lk_database *db,
     lk_dir_close(&dir);
 }
 
-/* ---- The store, the schedule, the last run
- * ----------------------------------------------------------------------------------- */
+/* ---- The store, the schedule, the last run */
 
 static void add_alarm(struct status_result *r, const struct litekeep_alarm *alarm)
 {
@@ -336,9 +338,7 @@ static enum lk_status look_at_last_run(struct view *v, struct lk_error *err)
     return LK_OK;
 }
 
-/* ---- All of it
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* ---- All of it */
 
 static enum lk_status look_at_databases(const struct view *v, struct lk_error *err)
 {

@@ -72,9 +72,7 @@ struct lk_stored_stream {
     struct lk_part_reader lines;
 };
 
-/* ---- Parts
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- Parts */
 
 static void leave_part(struct open_part *p)
 {
@@ -138,9 +136,7 @@ static enum lk_status open_json(const struct lk_stored_table *table, struct open
     return status;
 }
 
-/* ---- Choosing blocks
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- Choosing blocks */
 
 /* Is this filter about the rowid, under whatever name? */
 static bool is_about_rowid(const struct lk_stored_table *table, const struct lk_rows_filter *f)
@@ -250,9 +246,7 @@ static enum lk_status choose(struct lk_stored_stream *s, struct slot *slot, stru
     return status;
 }
 
-/* ---- Reading a block
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- Reading a block */
 
 static enum lk_status read_parquet(struct slot *slot, struct scratch *scratch, struct lk_error *err)
 {
@@ -337,9 +331,7 @@ static void run(struct lk_job *job, unsigned worker)
     pthread_mutex_unlock(&s->lock);
 }
 
-/* ---- The stream
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- The stream */
 
 static bool wants_all(const struct lk_stored_table *table, const bool *wanted)
 {

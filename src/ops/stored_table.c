@@ -9,9 +9,7 @@
 
 #define REASON_SHOWN 900 /* bytes of each of two reasons in one message */
 
-/* ---- What manifest or files say
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- What manifest or files say */
 
 static enum lk_status fail_contradiction(const struct lk_stored_table *table, const char *what,
                                          struct lk_error *err)
@@ -147,9 +145,7 @@ static enum lk_status open_foreign(struct lk_stored_table *table, struct lk_erro
     return status;
 }
 
-/* ---- Files
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- Files */
 
 bool lk_stored_table_is_loss(const struct lk_error *err)
 {
@@ -222,9 +218,7 @@ enum lk_status lk_stored_table_open_json(const struct lk_stored_table *table, st
     return lk_backup_open_file(table->backup, &r->part->json, &r->json_file, err);
 }
 
-/* ---- The table
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- The table */
 
 /* Has any part a file of a format that may be read? */
 static enum lk_status check_formats(const struct lk_stored_table *table, struct lk_error *err)
@@ -342,9 +336,7 @@ const char *lk_stored_table_from(const struct lk_stored_table *table)
                : "parquet";
 }
 
-/* ---- As rows
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- As rows */
 
 struct stored_rows {
     struct lk_rows rows;

@@ -93,9 +93,7 @@ static void end_job(struct lk_table_export *x)
     pthread_mutex_unlock(&x->lock);
 }
 
-/* ---- Reading back
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- Reading back */
 
 /* Open the part's files, unless another check has. Not before the first check runs: a big table may have more
  * parts waiting than a process may have files open. */
@@ -187,9 +185,7 @@ static enum lk_status start_checks(struct part *p, struct lk_error *err)
     return LK_OK;
 }
 
-/* ---- Finishing
- * -------------------------------------------------------------------------------------------------------------
- */
+/* ---- Finishing */
 
 /* Make one file durable under its final name. Takes *o; *path becomes the final one. */
 static enum lk_status finish_file(struct part *p, char **path, struct lk_output **o, char *final_path,
@@ -379,8 +375,7 @@ static void join_job(struct lk_job *job, unsigned worker)
     end_job(x);
 }
 
-/* ---- Appending in order
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- Appending in order */
 
 static enum lk_status open_part(struct lk_table_export *x, struct lk_error *err)
 {
@@ -609,8 +604,7 @@ static void encode_job(struct lk_job *job, unsigned worker)
     end_job(x);
 }
 
-/* ---- The scanner's side
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- The scanner's side */
 
 enum lk_status lk_table_export_new(struct lk_engine *engine, const struct lk_encoding *encoding,
                                    struct lk_backup_writer *backup, const struct lk_table_schema *schema,

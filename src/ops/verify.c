@@ -67,9 +67,9 @@ static enum lk_status read_list(struct lk_verify_run *run, struct choice *c, str
     if (status == LK_OK)
         status = lk_catalog_list(&folder, &c->list, &journal, err);
     lk_dir_close(&folder);
-    if (status == LK_OK && journal.skipped > 0)
+    if (status == LK_OK && journal.skipped.count > 0)
         lk_verify_run_note(run, "%s: %zu line%s of its journal cannot be read", c->database->folder,
-                           journal.skipped, journal.skipped == 1 ? "" : "s");
+                           journal.skipped.count, journal.skipped.count == 1 ? "" : "s");
     lk_journal_reset(&journal);
     if (status != LK_OK)
         return status;

@@ -310,11 +310,14 @@ enum lk_status lk_backup_remove(const struct lk_store *store, const struct lk_di
     if ((!lk_name_is_id(id) && !lk_legacy_is_backup(database, id)) ||
         fstatat(database->fd, id, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISDIR(st.st_mode))
         return lk_fail(err, LK_NOT_FOUND, "%s: there is no backup '%s'", database->path, id);
-    enum lk_status status = lk_dir_create_at(database, LK_TRASH_FOLDER, store->dir_mode, false, &trash, err);
-    if (status != LK_OK && lk_name_is_id(id) && (err->system == ENOSPC || err->system == EDQUOT)) {
+    struct lk_error why = {0};
+    enum lk_status status = lk_dir_create_at(database, LK_TRASH_FOLDER, store->dir_mode, false, &trash, &why);
+    if (status != LK_OK && lk_name_is_id(id) && (why.system == ENOSPC || why.system == EDQUOT)) {
         status = remove_without_trash(database, id, err);
         return status == LK_OK ? LK_OK : lk_store_advise(err);
     }
+    if (status != LK_OK)
+        *err = why;
     if (status == LK_OK)
         status = lk_dir_remove_tree(&trash, id, err); /* of the same id, by a run that did not end */
     if (status == LK_OK)

@@ -3,7 +3,6 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/memory.h"
-#include "store/lines.h"
 
 enum { JOURNAL_LIMIT = 1 << 30 };
 
@@ -36,9 +35,11 @@ static enum lk_status add_event(void *context, json_t *event, bool *more, struct
     struct lk_journal *journal = context;
     (void)more;
     if (!is_event(event)) {
+        const bool ok = lk_json_dump(event, JSON_COMPACT, &journal->skipped.text);
         json_decref(event);
-        journal->skipped++;
-        return LK_OK;
+        lk_buffer_append_byte(&journal->skipped.text, '\n');
+        journal->skipped.count++;
+        return ok && !journal->skipped.text.failed ? LK_OK : lk_fail_memory(err, "reading the journal");
     }
     /* Doubles at each power of two. */
     if ((journal->count & (journal->count - 1)) == 0) {
@@ -57,11 +58,9 @@ static enum lk_status add_event(void *context, json_t *event, bool *more, struct
 enum lk_status lk_journal_read(const struct lk_dir *database, struct lk_journal *out, struct lk_error *err)
 {
     struct lk_journal journal = {0};
-    size_t skipped = 0;
     *out = journal;
     const enum lk_status status = lk_lines_read(database, LK_JOURNAL_FILE, "the journal", JOURNAL_LIMIT,
-                                                add_event, &journal, &skipped, err);
-    journal.skipped += skipped;
+                                                add_event, &journal, &journal.skipped, err);
     if (status == LK_OK)
         *out = journal;
     else
@@ -74,7 +73,14 @@ void lk_journal_reset(struct lk_journal *journal)
     for (size_t i = 0; i < journal->count; i++)
         json_decref(journal->event[i]);
     lk_free(journal->event);
+    lk_buffer_reset(&journal->skipped.text);
     *journal = (struct lk_journal){0};
+}
+
+bool lk_journal_skipped(const struct lk_journal *journal, const char *text)
+{
+    const struct lk_buffer *in = &journal->skipped.text;
+    return in->len > 0 && memmem(in->data, in->len, text, strlen(text)) != NULL;
 }
 
 const char *lk_journal_string(const json_t *event, const char *key, const char *otherwise)

@@ -1,15 +1,16 @@
 /* events.jsonl: what happened to a database's backups, one JSON object a line, only ever appended to
  * (docs/STORE.md, "Journal").
  *
- * The journal is a summary: whatever it says about a backup stands in the backup's manifest too, so a lost or
- * torn journal loses no backup. Every event has "type" (string) and "time" (RFC 3339); readers skip types and
- * fields that they do not know. */
+ * What it says of a backup's content stands in the backup's manifest too, so a lost or torn journal loses no
+ * backup. Pins and alarms stand nowhere else. Every event has "type" (string) and "time" (RFC 3339); readers
+ * skip types and fields that they do not know. */
 #ifndef LK_STORE_JOURNAL_H
 #define LK_STORE_JOURNAL_H
 
 #include <jansson.h>
 
 #include "base/file.h"
+#include "store/lines.h"
 
 #define LK_JOURNAL_FILE "events.jsonl"
 
@@ -27,7 +28,7 @@ struct lk_journal {
     size_t count;
     json_t *
         *event; /* oldest first; each an object with a string "type" and a "time" that lk_time_parse takes */
-    size_t skipped; /* lines that are no events: torn by a crash, or damaged */
+    struct lk_lines_skipped skipped; /* lines that are no events: torn by a crash, or damaged */
 };
 
 /* Read all events; a missing file has none. A last line without its newline is torn and skipped. More than 1
@@ -35,6 +36,8 @@ struct lk_journal {
 enum lk_status lk_journal_read(const struct lk_dir *database, struct lk_journal *out,
                                struct lk_error *err) LK_CHECKED;
 void lk_journal_reset(struct lk_journal *journal);
+/* Does `text` (an id) occur in a line that was skipped? Then what that line said of it is not known. */
+bool lk_journal_skipped(const struct lk_journal *journal, const char *text);
 
 /* Fields of an event, with a default when missing or of another type. Strings are borrowed. */
 const char *lk_journal_string(const json_t *event, const char *key, const char *otherwise);

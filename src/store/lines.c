@@ -102,7 +102,8 @@ static enum lk_status take_line(const uint8_t *line, size_t len, const char *wha
 }
 
 enum lk_status lk_lines_read(const struct lk_dir *dir, const char *name, const char *what, size_t limit,
-                             lk_lines_taker *take, void *context, size_t *skipped, struct lk_error *err)
+                             lk_lines_taker *take, void *context, struct lk_lines_skipped *skipped,
+                             struct lk_error *err)
 {
     struct lk_buffer text = {0};
     bool more = true;
@@ -119,8 +120,13 @@ enum lk_status lk_lines_read(const struct lk_dir *dir, const char *name, const c
             continue;
         if (end != NULL)
             status = take_line(line, len, what, take, context, &taken, &more, err);
-        if (skipped != NULL && !taken)
-            (*skipped)++;
+        if (skipped == NULL || taken || status != LK_OK)
+            continue;
+        skipped->count++;
+        lk_buffer_append(&skipped->text, line, len);
+        lk_buffer_append_byte(&skipped->text, '\n');
+        if (skipped->text.failed)
+            status = lk_fail(err, LK_FAILED, "out of memory while reading %s", what);
     }
     lk_buffer_reset(&text);
     return status;

@@ -1,4 +1,5 @@
-/* Files of JSON lines that are only ever appended to: the journal and the counts. Private to src/store.
+/* Files of JSON lines that are only ever appended to: the journal and the counts, through whose headers
+ * all others read them.
  *
  * A last line without its newline is torn by a crash and does not count; who appends after it writes a
  * newline first. Lines that are no JSON objects are skipped: what stands here is a summary. */
@@ -17,10 +18,15 @@ enum lk_status lk_lines_append(const struct lk_dir *dir, const char *name, const
 /* Whoever takes lines: an object that is his to keep (or to json_decref). *more false ends the reading. */
 typedef enum lk_status lk_lines_taker(void *context, json_t *line, bool *more, struct lk_error *err);
 
+struct lk_lines_skipped {
+    size_t count;
+    struct lk_buffer text; /* of these lines, each with a newline */
+};
+
 /* All lines of at most `limit` bytes, first to last; a missing file has none. *skipped (may be NULL): lines
- * that are no objects. A longer file: LK_DAMAGED. */
+ * that are no objects are added to it. A longer file: LK_DAMAGED. */
 enum lk_status lk_lines_read(const struct lk_dir *dir, const char *name, const char *what, size_t limit,
-                             lk_lines_taker *take, void *context, size_t *skipped,
+                             lk_lines_taker *take, void *context, struct lk_lines_skipped *skipped,
                              struct lk_error *err) LK_CHECKED;
 
 /* The same from the last line to the first, reading no more than is asked for. A line longer than `limit`

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from conftest import tool
 from same import same
 
 
@@ -709,6 +710,69 @@ def test_a_pin_that_another_alarm_needs_stays(source):
     assert source.pinned() == set()
 
 
+@pytest.mark.parametrize("reason, held", [(None, True), ("audit", True), ("alarm", False)])
+def test_only_a_pin_that_an_alarm_made_ends_with_it(source, litekeep, reason, held):
+    """Whatever reason a pin gives, pin and the end of an alarm agree on whose it is."""
+    source.fill()
+    source.backup()
+    source.sql("DELETE FROM posts WHERE id > 10")
+    good = raises(source, "rows")["good"]
+    (made,) = source.journal(kind="pin")
+    with open(litekeep.store / "posts" / "events.jsonl", "a") as journal:
+        for pin in {"reason": reason}, made:
+            line = {**made, **pin}
+            journal.write(json.dumps({k: v for k, v in line.items() if v is not None}) + "\n")
+    if held:
+        before = len(source.journal())
+        litekeep("pin", f"posts@{good}")
+        assert len(source.journal()) == before, "it is the user's already"
+    source.add(990, 11)
+    assert len(source.alarms(source.backup(), "recovered")) == 1
+    assert source.pinned() == ({good} if held else set())
+
+
+@pytest.mark.sanitized
+@pytest.mark.parametrize("kind", ["empty", "cut"])
+def test_a_pin_is_made_again_for_what_is_lost_in_the_backup_that_ends_another_alarm(source, litekeep, kind):
+    source.fill()
+    source.sql("CREATE TABLE t(a)", path=source.folder / "other.db")
+    source.backup()
+    source.path.unlink()
+    good = raises(source, "gone")["good"]
+    assert source.pinned() == {good}
+    source.sql("CREATE TABLE posts(id INTEGER PRIMARY KEY, text TEXT, score REAL)" if kind == "empty" else "VACUUM")
+    done = source.backup(expect=4)
+    assert [e["kind"] for e in source.alarms(done, "recovered")] == ["gone"]
+    (alarm,) = source.alarms(done)
+    assert alarm["kind"] == kind and alarm["good"] == good
+    assert source.pinned() == {good}
+    litekeep("ack", "posts")
+    source.backup()
+    litekeep("prune", "posts", "--keep-last", "1")
+    assert good in source.ids() and len(source.ids()) == 2
+
+
+def test_a_journal_that_cannot_be_read_never_hides_a_loss(source, litekeep, tmp_path):
+    """Whichever time it is: who is to be told of the loss reads it last."""
+    source.fill()
+    source.backup()
+    source.sql("DELETE FROM posts")
+    shutil.copytree(litekeep.store, tmp_path / "before", symlinks=True)
+    calls, failed = 1, 0
+    while True:
+        shutil.rmtree(litekeep.store)
+        shutil.copytree(tmp_path / "before", litekeep.store, symlinks=True)
+        trace = [tool("strace"), "-f", "-qq", "-o", tmp_path / "trace", "-P", "events.jsonl", "-e", "trace=openat,openat2",
+                 "-e", f"inject=openat,openat2:error=EIO:when={calls}"]
+        done = source.backup(expect=None, before=trace)
+        assert done.status != 0, f"call {calls}: {done!r}"
+        if "INJECTED" not in (tmp_path / "trace").read_text():
+            break
+        failed += done.status != 4
+        calls += 1
+    assert done.status == 4 and failed > 0
+
+
 def test_rows_are_back_when_nearly_all_are_and_not_when_the_table_has_grown_a_little(source):
     source.fill()
     source.backup()
@@ -791,6 +855,20 @@ def test_a_restore_of_an_older_backup_is_no_older_file(source, litekeep):
     assert source.journal(kind="restore")[0]["id"] == source.ids()[0]
     for _ in range(2):
         assert source.alarms(source.backup()) == []
+
+
+def test_rows_that_are_restored_into_a_database_excuse_no_older_file(source, litekeep, tmp_path):
+    source.fill()
+    source.backup()
+    shutil.copyfile(source.path, tmp_path / "old")
+    for i in range(3):
+        source.sql(f"UPDATE posts SET text = 'new {i}'")
+    source.backup()
+    source.sql("DROP TABLE posts")
+    litekeep("restore", f"posts@{source.ids()[1]}", "--table", "posts", "--into", source.path)
+    assert source.journal(kind="restore") == []
+    os.replace(tmp_path / "old", source.path)
+    raises(source, "older")
 
 
 @pytest.mark.parametrize("loss, kind, now", [("DELETE FROM posts WHERE id > 10", "rows", 10), ("DROP TABLE posts", "table", 0)], ids=["rows", "table"])

@@ -242,3 +242,14 @@ def test_no_config_is_read_from_a_broken_place(litekeep):
     assert "no regular file" in litekeep("--config", path, "backup", "--init", litekeep.home / "data", expect=2).err
     assert "no regular file" in litekeep("--config", litekeep.home, "backup", "--init", litekeep.home / "data", expect=2).err
     litekeep("--config", "/dev/null", "backup", "--init", litekeep.home / "data")
+
+
+def test_scan_without_a_path_advises_a_backup_without_one(litekeep, small, tmp_path):
+    """Both take `paths` of the config then; "." would be another folder."""
+    path = litekeep.home / "config.ini"
+    path.write_text(f"[litekeep]\npaths = {small.parent}\n")
+    path.chmod(0o600)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    out = litekeep("--config", path, "scan", cwd=elsewhere).out
+    assert "never backed up: litekeep backup\n" in out

@@ -7,6 +7,7 @@ import os
 import pwd
 import re
 import shlex
+import shutil
 import signal
 import socket
 import sqlite3
@@ -565,7 +566,7 @@ def test_an_alarm_that_reached_nobody_is_told_by_the_next_run(litekeep, config, 
     receiver.answers["/hook"] = 404
     for expect in (4, 0):
         assert "not delivered" in litekeep.backup(path, expect=expect).err
-    assert (litekeep.store / ".untold").stat().st_size == 0
+    assert (litekeep.store / "posts" / ".untold").stat().st_size == 0
     litekeep("verify")
     receiver.answers["/hook"] = 200
     receiver.requests.clear()
@@ -575,7 +576,120 @@ def test_an_alarm_that_reached_nobody_is_told_by_the_next_run(litekeep, config, 
     assert message["open"][0]["good"] == litekeep.backups("posts")[0].name
     litekeep.backup(path)
     assert len(receiver.requests) == 1
+    assert not (litekeep.store / "posts" / ".untold").exists()
+
+
+def lose(path, *tables):
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        for table in tables:
+            db.execute(f"DELETE FROM {table}")
+        db.commit()
+
+
+def test_a_message_about_one_database_is_none_about_another(litekeep, config, receiver, tmp_path):
+    one, other = tmp_path / "one.db", tmp_path / "other.db"
+    for path in (one, other):
+        make_small(path, rows=300)
+    config(notify_url=f"{receiver.url}/hook", notify_timeout="3s")
+    litekeep.backup(one, other)
+    lose(one, "post")
+    receiver.answers["/hook"] = 404
+    litekeep.backup(one, expect=4)
+    lose(other, "post")
+    receiver.answers["/hook"] = 200
+    litekeep.backup(other, expect=4)
+    receiver.requests.clear()
+    litekeep.backup(one, other)
+    (message,) = receiver.messages()
+    assert message["type"] == "alarm" and message["alarms"] == []
+    assert {a["database"] for a in message["open"]} == {"one", "other"}
+    litekeep.backup(one, other)
+    assert len(receiver.requests) == 1
+
+
+def test_an_alarm_of_a_whole_folder_that_reached_nobody_is_told_by_the_next_run(litekeep, config, receiver, tmp_path):
+    folder = tmp_path / "mounted"
+    folder.mkdir()
+    for name in ("a", "b"):
+        make_small(folder / f"{name}.db")
+    config(notify_url=f"{receiver.url}/hook")
+    litekeep.backup(folder)
+    for path in folder.iterdir():
+        path.unlink()
+    receiver.answers["/hook"] = 404
+    litekeep.backup(folder, expect=None)
+    assert (litekeep.store / ".untold").stat().st_size == 0
+    receiver.answers["/hook"] = 200
+    receiver.requests.clear()
+    litekeep.backup(folder, expect=None)
+    (message,) = receiver.messages()
+    assert message["type"] == "alarm" and [a["kind"] for a in message["open"]] == ["root"]
     assert not (litekeep.store / ".untold").exists()
+
+
+def test_an_alarm_is_told_wherever_the_run_was_killed_after_it_was_written_down(litekeep, config, receiver, tmp_path):
+    path = tmp_path / "posts.db"
+    make_small(path, rows=300)
+    config(notify_url=f"{receiver.url}/hook")
+    litekeep.backup(path)
+    lose(path, "post")
+    journal, kept = litekeep.store / "posts" / "events.jsonl", tmp_path / "kept"
+    shutil.copytree(litekeep.store, kept)
+    killed = 0
+    for number in range(1, 30):
+        shutil.rmtree(litekeep.store)
+        shutil.copytree(kept, litekeep.store)
+        process = litekeep.start("backup", path, before=[
+            tool("strace"), "-f", "-qq", "-o", "/dev/null", "-P", journal, "-e", "trace=fsync,fdatasync",
+            "-e", f"inject=fsync,fdatasync:signal=KILL:when={number}"])
+        if litekeep.finish(process).status == 4:
+            break
+        if '"type":"alarm"' not in journal.read_text().replace(" ", ""):
+            continue
+        killed += 1
+        receiver.requests.clear()
+        litekeep.backup(path, expect=None)
+        (message,) = receiver.messages()
+        assert message["type"] == "alarm" and "post" in {a["table"] for a in message["alarms"] + message["open"]}
+        litekeep.backup(path)
+        assert len(receiver.requests) == 1
+    assert killed > 0
+
+
+@pytest.mark.sanitized
+def test_what_the_backup_before_a_restore_finds_is_shown_and_told_by_the_next_run(litekeep, config, receiver, tmp_path):
+    path = tmp_path / "posts.db"
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        for table in ("users", "orders"):
+            db.execute(f"CREATE TABLE {table} (id INTEGER PRIMARY KEY, text)")
+            db.executemany(f"INSERT INTO {table} (text) VALUES (?)", [(f"text {i}",) for i in range(300)])
+        db.commit()
+    config(notify_url=f"{receiver.url}/hook")
+    litekeep.backup(path)
+    lose(path, "users", "orders")
+    done = litekeep("restore", "posts", "--into", path, "--table", "users", "--force", "-q")
+    assert "ALARM" in done.err and "orders" in done.err
+    assert receiver.requests == []
+    litekeep.backup(path, expect=None)
+    (message,) = receiver.messages()
+    assert message["type"] == "alarm" and [a["table"] for a in message["open"]] == ["orders"]
+    assert [a["table"] for a in message["recovered"]] == ["users"]
+    litekeep.backup(path)
+    assert len(receiver.requests) == 1
+
+
+def test_an_alarm_that_was_over_before_anybody_was_told_leaves_nothing(litekeep, config, receiver, tmp_path):
+    path = tmp_path / "posts.db"
+    make_small(path, rows=300)
+    config(notify_url=f"{receiver.url}/hook")
+    litekeep.backup(path)
+    lose(path, "post")
+    receiver.answers["/hook"] = 404
+    litekeep.backup(path, expect=4)
+    assert (litekeep.store / "posts" / ".untold").exists()
+    litekeep("ack", "posts")
+    litekeep.backup(path)
+    assert not (litekeep.store / "posts" / ".untold").exists()
 
 
 # ---- A test message, and a config that is broken

@@ -323,11 +323,33 @@ def test_a_pin_holds_until_it_is_taken_back(litekeep, small):
 
 
 @pytest.mark.sanitized
+@pytest.mark.parametrize("old, new", [(b'"type"', b'"typ"'), (b'"time":"', b'"time":"x'), (b'"type"', b'"type'), (b'{', b'')],
+                         ids=["no type", "no time", "no JSON", "no object"])
+def test_a_pin_whose_line_cannot_be_read_holds_and_no_other_backup_with_it(litekeep, small, old, new):
+    for _ in range(3):
+        litekeep.backup(small)
+    first, second, third = ids(litekeep)
+    litekeep("pin", f"small@{first}")
+    journal = litekeep.store / "small" / "events.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    assert b'"pin"' in lines[-1] and old in lines[-1]
+    journal.write_bytes(b"".join(lines[:-1]) + lines[-1].replace(old, new, 1))
+    document = prune(litekeep, "--keep-last", "1")
+    assert reasons(document)[first] == "named in a line of the journal that cannot be read"
+    assert ids(litekeep) == [first, third]
+    done = litekeep("remove", f"small@{first}", "--yes", expect=6)
+    assert "journal" in done.err and "--force" in done.err
+    litekeep("remove", f"small@{first}", "--yes", "--force")
+    assert ids(litekeep) == [third]
+
+
+@pytest.mark.sanitized
 def test_remove_wants_yes_and_guards_what_matters(litekeep, small):
     for _ in range(4):
         litekeep.backup(small)
     first, second, third, fourth = ids(litekeep)
-    litekeep("remove", "small", "--yes", expect=2)  # which one?
+    done = litekeep("remove", "small", "--yes", expect=2)  # which one?
+    assert f"small@ID, as `litekeep --store {litekeep.store} list small` prints them" in done.err
     done = litekeep("remove", f"small@{first}", expect=2)
     assert "--yes" in done.err and first in done.err
     document = litekeep("remove", f"small@{first}", "--dry-run", "--json").json()
@@ -348,6 +370,17 @@ def test_remove_wants_yes_and_guards_what_matters(litekeep, small):
     change(small)
     litekeep.backup(small)
     oracle.same(small, litekeep.latest())
+
+
+def test_remove_guards_the_newest_where_every_backup_is_partial(litekeep, small):
+    for _ in range(2):
+        litekeep.backup(small, "--table", "kind")
+    first, second = ids(litekeep)
+    done = litekeep("remove", f"small@{second}", "--yes", expect=6)
+    assert "the newest backup that was verified (of partial ones)" in done.err and "--force" in done.err
+    litekeep("remove", f"small@{first}", "--yes")
+    litekeep("remove", "small@latest", "--yes", expect=6)
+    assert ids(litekeep) == [second]
 
 
 def test_remove_of_the_script_s_backups_wants_force(litekeep, small):
@@ -395,6 +428,8 @@ def test_the_config_s_policy_is_carried_out_after_each_backup(litekeep, small):
         litekeep.backup(small, other, "--config", config)
     assert len(ids(litekeep)) == 2 and len(ids(litekeep, "other")) == 2
     assert len([e for e in events(litekeep) if e["type"] == "prune"]) == 2
+    oldest = ids(litekeep)[0]
+    assert f"small@{oldest} removed; kept are last 2" in litekeep.backup(small, "-v", "--config", config).err
     litekeep("verify")
     oracle.same(small, litekeep.latest("small"))
 
@@ -448,7 +483,7 @@ def test_while_an_alarm_is_open_the_good_backup_is_never_pushed_out(litekeep, sm
     options = [part for line in policy.splitlines() for part in ("--" + line).split(" = ")]
     found = reasons(prune(litekeep, *options))
     assert "last good before an alarm" in found[good] and "pinned" in found[good]
-    assert litekeep("unpin", f"small@{good}", expect=6).err.count("litekeep ack small") == 1
+    assert litekeep("unpin", f"small@{good}", expect=6).err.count(f"`litekeep --store {litekeep.store} ack small`") == 1
     litekeep("remove", f"small@{good}", "--yes", expect=6)
     out = litekeep.home / "out.db"
     litekeep("restore", f"small@{good}", "--to", out)

@@ -155,6 +155,18 @@ def test_the_command_is_not_started_when_data_has_shrunk_already(litekeep, small
     assert mark.exists()
 
 
+def test_without_a_path_the_current_folder_is_guarded_whatever_the_config_names(litekeep, small, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    make_small(other / "other.db")
+    config = litekeep.home / "config.ini"
+    config.write_text(f"[litekeep]\npaths = {other}\n")
+    config.chmod(0o600)
+    done = run(litekeep, "--config", config, "--", *sql_command(small, "DELETE FROM post WHERE id > 250"), cwd=small.parent, expect=4)
+    assert str(small) in done.err and "50" in done.err
+    assert litekeep.databases() == ["small"]
+
+
 def test_a_young_backup_is_not_enough(litekeep, small):
     config = litekeep.home / "config.ini"
     config.write_text("[litekeep]\nif-older-than = 30d\n")
@@ -258,6 +270,7 @@ def test_a_database_that_was_moved_is_compared_where_it_is_now(litekeep, small):
     there.parent.mkdir()
     done = run(litekeep, small.parent, "--", "mv", small, there)
     assert f"was moved to {there}" in done.err
+    assert f"`litekeep --store {litekeep.store} adopt small {there}` continues" in done.err
     there.rename(small)
     done = run(litekeep, small.parent, "--", "sh", "-c", f"mv {small} {there} && " +
                " ".join(map(shell_word, sql_command(there, "DELETE FROM post WHERE id = 3"))), expect=4)

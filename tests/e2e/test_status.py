@@ -200,6 +200,17 @@ def test_damaged_and_partial_backups_and_ones_from_the_future_do_not_count_as_ne
     assert found["state"] == "stale", "a clock that was a year ahead hides nothing"
 
 
+@pytest.mark.parametrize("tables", ["skip-table = kind", "table = post"])
+def test_where_only_some_tables_are_wanted_a_backup_of_these_is_whole(quiet_host, small, tables):
+    ini = config(quiet_host, f"[litekeep]\nevery = 8h\n[small]\n{tables}\n")
+    quiet_host.backup(small, "--config", ini)
+    assert "left_out" in (quiet_host.latest() / "manifest.json").read_text()
+    assert status(quiet_host, config=ini)["state"] == "ok"
+    age_backups(quiet_host, "small", DAY)
+    found = status(quiet_host, expect=4, config=ini)
+    assert found["state"] == "stale" and "backup is 1d old" in database(found, "small")["alarms"][0]["message"]
+
+
 def test_a_source_that_is_gone_and_was_given_up_is_not_late(quiet_host, small):
     ini = config(quiet_host, "[litekeep]\nevery = 8h\n")
     make_small(small.parent / "other.db", rows=77)

@@ -77,7 +77,7 @@ def test_ids_are_utc_without_colons_and_two_in_a_second_differ(litekeep, small):
 def test_nothing_else_lies_in_the_folder_of_a_database(litekeep, small):
     litekeep.backup(small)
     names = {p.name for p in (litekeep.store / "small").iterdir() if not ID.match(p.name)}
-    assert {"source.json", "events.jsonl", "counts.jsonl"} <= names <= {"source.json", "events.jsonl", "counts.jsonl", ".lock", ".trash"}
+    assert {"source.json", "events.jsonl", "counts.jsonl"} <= names <= {"source.json", "events.jsonl", "counts.jsonl", ".lock", ".trash", ".untold"}
     folder = litekeep.latest()
     assert {p.name for p in folder.iterdir()} == {"manifest.json", "SHA256SUMS", "schema.sql", "parquet", "json"}
 

@@ -629,6 +629,23 @@ static void a_removed_backup_is_gone_and_a_missing_one_is_said(void **state)
     assert_int_equal(lk_backup_remove(f->store, &f->dir, f->lock, LK_SOURCE_FILE, &err), LK_NOT_FOUND);
 }
 
+static void a_backup_that_is_removed_on_a_full_disk_leaves_no_error(void **state)
+{
+    struct fixture *f = *state;
+    struct lk_error err = {0};
+    char id[LK_TIME_SIZE];
+    assert_int_equal(fixture_backup(f, FIXTURE_TIME, id, &err), LK_OK);
+    err = (struct lk_error){0};
+    fault = (struct fault){.armed = true, .error = ENOSPC}; /* the first call: .trash is made */
+    const enum lk_status status = lk_backup_remove(f->store, &f->dir, f->lock, id, &err);
+    fault.armed = false;
+    assert_int_equal(status, LK_OK);
+    assert_int_equal(fault.failed, 1);
+    assert_int_equal(err.status, LK_OK);
+    assert_string_equal(err.message, "");
+    assert_int_equal(count_names(&f->dir, "2024"), 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make, remove_all)
 
 int main(void)
@@ -639,6 +656,7 @@ int main(void)
         TEST(a_second_backup_in_one_second_gets_another_id),
         TEST(the_sequence_goes_on_when_the_clock_goes_back_and_backups_go),
         TEST(an_unfinished_backup_leaves_nothing),
+        TEST(a_backup_that_is_removed_on_a_full_disk_leaves_no_error),
         TEST(leftovers_of_a_crash_are_removed_by_the_next_run),
         TEST(a_manifest_that_does_not_name_every_file_is_not_committed),
         TEST(a_discarded_file_and_its_folder_are_not_kept),

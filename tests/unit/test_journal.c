@@ -54,7 +54,7 @@ static void events_come_back_in_the_order_they_were_appended(void **state)
     append(*state, "a type of the future", 3 * SECOND + 5);
     assert_int_equal(lk_journal_read(*state, &j, &err), LK_OK);
     assert_int_equal(j.count, 3);
-    assert_int_equal(j.skipped, 0);
+    assert_int_equal(j.skipped.count, 0);
     assert_string_equal(lk_journal_string(j.event[1], "type", ""), "alarm");
     assert_string_equal(lk_journal_string(j.event[1], "id", ""), "x");
     assert_string_equal(lk_journal_string(j.event[1], "missing", "none"), "none");
@@ -80,12 +80,12 @@ static void a_torn_last_line_is_skipped_and_hurts_no_later_one(void **state)
     scribble(*state, "{\"type\":\"backup\",\"time\":\"2024-0");
     assert_int_equal(lk_journal_read(*state, &j, &err), LK_OK);
     assert_int_equal(j.count, 1);
-    assert_int_equal(j.skipped, 1);
+    assert_int_equal(j.skipped.count, 1);
     lk_journal_reset(&j);
     append(*state, "pin", 2 * SECOND);
     assert_int_equal(lk_journal_read(*state, &j, &err), LK_OK);
     assert_int_equal(j.count, 2);
-    assert_int_equal(j.skipped, 1);
+    assert_int_equal(j.skipped.count, 1);
     assert_string_equal(lk_journal_string(j.event[1], "type", ""), "pin");
     lk_journal_reset(&j);
 }
@@ -97,7 +97,7 @@ static void a_whole_line_without_its_newline_is_not_believed(void **state)
     scribble(*state, "{\"type\":\"backup\",\"time\":\"2024-05-29T09:14:42Z\",\"rows\":1}");
     assert_int_equal(lk_journal_read(*state, &j, &err), LK_OK);
     assert_int_equal(j.count, 0);
-    assert_int_equal(j.skipped, 1);
+    assert_int_equal(j.skipped.count, 1);
     lk_journal_reset(&j);
 }
 
@@ -110,7 +110,10 @@ static void lines_that_are_no_events_are_counted_and_skipped(void **state)
     append(*state, "backup", SECOND);
     assert_int_equal(lk_journal_read(*state, &j, &err), LK_OK);
     assert_int_equal(j.count, 1);
-    assert_int_equal(j.skipped, 5);
+    assert_int_equal(j.skipped.count, 5);
+    assert_true(lk_journal_skipped(&j, "2024-05-29T09:14:42Z")); /* no event */
+    assert_true(lk_journal_skipped(&j, "\xff"));                 /* no JSON */
+    assert_false(lk_journal_skipped(&j, "backup"));
     lk_journal_reset(&j);
 }
 

@@ -379,14 +379,28 @@ static void when_memory_is_out_it_fails_and_decides_again_later(void **state)
     lk_retained_reset(backups, 3);
 }
 
-static void the_newest_good_one_is_verified_if_any_is(void **state)
+/* Which are the newest of their class; what class those are of. */
+static const char *newest(const struct lk_retained *b, size_t count)
+{
+    static char said[16];
+    const char *of;
+    for (size_t i = 0; i < count; i++)
+        said[i] = !lk_retention_is_newest(b, count, i, &of) ? '-' : of[0] == '\0' ? 'g' : 'o';
+    said[count] = '\0';
+    return said;
+}
+
+static void the_newest_of_a_class_is_verified_if_any_is(void **state)
 {
     (void)state;
-    struct lk_retained b[] = {backup_of("2024-05-20T120000Z", ""), backup_of("2024-05-21T120000Z", "u"),
-                              backup_of("2024-05-22T120000Z", "s"), backup_of("2024-05-23T120000Z", "f")};
-    assert_int_equal(lk_retention_newest_good(b, 4), 0);
-    assert_int_equal(lk_retention_newest_good(b + 1, 3), 0);
-    assert_int_equal(lk_retention_newest_good(b + 2, 2), 2);
+    const struct lk_retained b[] = {
+        backup_of("2024-05-20T120000Z", ""),   backup_of("2024-05-21T120000Z", "u"),
+        backup_of("2024-05-22T120000Z", "P"),  backup_of("2024-05-23T120000Z", "Pu"),
+        backup_of("2024-05-24T120000Z", "su"), backup_of("2024-05-25T120000Z", "d"),
+        backup_of("2024-05-26T120000Z", "f")};
+    assert_string_equal(newest(b, 7), "g-o-o--");
+    assert_string_equal(newest(b + 1, 6), "go-o--"); /* none of the good ones is verified */
+    assert_string_equal(newest(b + 2, 5), "o-oo-");  /* without a good one a damaged one matters */
 }
 
 /* ---- Whatever the list, the policy and the clock */
@@ -598,7 +612,7 @@ int main(void)
         cmocka_unit_test(a_hundred_suspect_backups_push_no_good_one_out),
         cmocka_unit_test(an_empty_policy_is_an_error),
         cmocka_unit_test(when_memory_is_out_it_fails_and_decides_again_later),
-        cmocka_unit_test(the_newest_good_one_is_verified_if_any_is),
+        cmocka_unit_test(the_newest_of_a_class_is_verified_if_any_is),
         cmocka_unit_test(whatever_comes_what_must_stay_stays),
         cmocka_unit_test(a_year_of_backups_leaves_what_was_worked_out_by_hand),
     };
