@@ -24,6 +24,10 @@ ID = re.compile(r"^\d{4}-\d\d-\d\dT\d{6}Z(-\d{3})?$")
 
 
 def pytest_sessionstart():
+    # A shell script that starts the tests in the background has these ignored, and whatever they start would inherit that.
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     if not PROGRAM.exists():
         raise pytest.UsageError(f"{PROGRAM} is not built")
 
