@@ -80,7 +80,7 @@ clean:
 	rm -rf build
 
 build-packages:
-	@tests/packages.sh $(BUILD_PACKAGES) python3 sqlite3 jq gzip coreutils
+	@tests/packages.sh $(BUILD_PACKAGES) python3 sqlite3 git gzip coreutils
 
 test-packages:
 	@tests/packages.sh $(TEST_PACKAGES)
