@@ -299,12 +299,6 @@ static const char *id_of(struct lk_arena *a, const json_t *event, const char *ke
     return id == NULL || !lk_name_is_id(id) ? NULL : lk_arena_copy(a, id);
 }
 
-static uint64_t count_of(const json_t *event, const char *key)
-{
-    const int64_t n = lk_journal_integer(event, key, 0);
-    return n > 0 ? (uint64_t)n : 0;
-}
-
 static const char *const *causes_of(struct lk_arena *a, const json_t *event)
 {
     const json_t *causes = json_object_get(event, "causes");
@@ -340,8 +334,8 @@ struct litekeep_alarm *lk_alarm_describe(struct lk_arena *a, const struct liteke
             .table = name_of(a, event, "table"),
             .column = name_of(a, event, "column"),
             .reason = name_of(a, event, "reason"),
-            .before = count_of(event, "before"),
-            .now = count_of(event, "now"),
+            .before = lk_journal_count(event, "before"),
+            .now = lk_journal_count(event, "now"),
             .replaced = json_is_true(json_object_get(event, "replaced")),
             .open = true,
             .id = id_of(a, event, "id"),

@@ -97,12 +97,6 @@ static enum lk_status gather(struct judging *j, const struct lk_manifest *manife
 
 /* ---- What is back */
 
-static uint64_t count_of(const json_t *event, const char *key)
-{
-    const int64_t n = lk_journal_integer(event, key, 0);
-    return n > 0 ? (uint64_t)n : 0;
-}
-
 /* A table that has only grown beyond what raises an alarm has not got back what it lost. */
 static bool is_enough(uint64_t now, uint64_t before, double lost)
 {
@@ -117,7 +111,7 @@ static bool is_enough(uint64_t now, uint64_t before, double lost)
 static bool is_young_again(const struct judging *j, const json_t *event, const struct lk_counts_table *t)
 {
     const char *last_good = lk_journal_string(event, "last_good", "");
-    if (j->record.restored_seq > 0 && j->record.restored_seq >= count_of(event, "seq"))
+    if (j->record.restored_seq > 0 && j->record.restored_seq >= lk_journal_count(event, "seq"))
         return true;
     for (size_t i = 0; i < j->list.count; i++) {
         if (strcmp(j->list.counts[i].id, last_good) == 0 &&
@@ -127,7 +121,7 @@ static bool is_young_again(const struct judging *j, const json_t *event, const s
     const struct lk_counts *last = j->count > 0 ? j->good[j->count - 1] : NULL;
     if (last == NULL || (last->inode == j->now.inode && last->device == j->now.device))
         return false;
-    const uint64_t before = count_of(event, "before");
+    const uint64_t before = lk_journal_count(event, "before");
     return t != NULL ? t->has_sequence && t->sequence >= 0 && (uint64_t)t->sequence >= before
                      : before > 0 && j->now.change_counter >= before;
 }
@@ -143,7 +137,7 @@ static bool is_back(const struct judging *j, const json_t *event)
         column = NULL;
     const struct lk_counts_table *t = table == NULL ? NULL : lk_counts_find(&j->now, table);
     const struct lk_counts_column *c = t == NULL || column == NULL ? NULL : lk_counts_column(t, column);
-    const uint64_t before = count_of(event, "before");
+    const uint64_t before = lk_journal_count(event, "before");
     if (strcmp(word, "gone") == 0)
         back = true;
     else if (strcmp(word, "cut") == 0)
@@ -185,7 +179,7 @@ static const json_t *find_open(const struct judging *j, const char *key)
 /* Is it so much worse than what is open under its key that it must be told again? */
 static bool is_worse(const struct lk_loss *loss, const json_t *open)
 {
-    const uint64_t said = count_of(open, "now");
+    const uint64_t said = lk_journal_count(open, "now");
     const bool was_table = strcmp(lk_journal_string(open, "kind", ""), "table") == 0;
     switch (loss->kind) {
     case LITEKEEP_ALARM_TABLE:
@@ -210,7 +204,7 @@ static bool is_worse(const struct lk_loss *loss, const json_t *open)
 /* What is raised anew goes on to be measured from where the first alarm was. */
 static void carry_over(struct lk_loss *loss, const json_t *open)
 {
-    const uint64_t before = count_of(open, "before");
+    const uint64_t before = lk_journal_count(open, "before");
     const char *good = lk_journal_string(open, "good", NULL);
     if (before >= loss->before && good != NULL) {
         loss->before = before;
@@ -223,7 +217,7 @@ static bool fill_event(const struct judging *j, json_t *event, const json_t *ope
                        const struct lk_counts *last, const char *const *causes)
 {
     const char *last_good = open == NULL ? last->id : lk_journal_string(open, "last_good", last->id);
-    const uint64_t last_seq = open == NULL ? last->seq : count_of(open, "last_seq");
+    const uint64_t last_seq = open == NULL ? last->seq : lk_journal_count(open, "last_seq");
     return event != NULL && lk_json_set(event, "id", json_string(j->now.id)) &&
            lk_json_set(event, "seq", json_integer((json_int_t)j->now.seq)) &&
            lk_json_set(event, "last_good", json_string(last_good)) &&
@@ -289,7 +283,7 @@ static enum lk_status raise_losses(struct judging *j, const struct lk_alarm_past
 static bool was_told_against(const struct judging *j, const struct lk_counts *last)
 {
     for (size_t i = 0; i < j->record.count; i++) {
-        if (!j->closed[i] && count_of(j->record.open[i].event, "last_seq") == last->seq)
+        if (!j->closed[i] && lk_journal_count(j->record.open[i].event, "last_seq") == last->seq)
             return true;
     }
     return false;
@@ -301,7 +295,7 @@ static size_t count_before_losses(const struct judging *j)
 {
     size_t count = j->count;
     for (size_t i = 0; i < j->record.count; i++) {
-        const uint64_t good = j->closed[i] ? count_of(j->record.open[i].event, "last_seq") : 0;
+        const uint64_t good = j->closed[i] ? lk_journal_count(j->record.open[i].event, "last_seq") : 0;
         while (good > 0 && count > 0 && j->good[count - 1]->seq > good)
             count--;
     }

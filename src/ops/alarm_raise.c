@@ -88,7 +88,7 @@ enum lk_status lk_alarm_raise_append(const struct lk_alarm_place *p, json_t *eve
     if (event == NULL)
         return lk_fail_memory(err, "writing to the journal");
     /* Before it is written down: should the run be killed now, the next one finds it open, and tells. */
-    if (strcmp(lk_journal_string(event, "type", ""), "alarm") == 0)
+    if (lk_journal_is(event, "alarm"))
         lk_untold_mark(p->lk, p->dir);
     const enum lk_status status = lk_journal_append(p->dir, p->lk->store->journal_mode, event, err);
     json_decref(event);

@@ -4,17 +4,6 @@
 
 /* Events are folded in their order; what an open alarm borrows lives in the journal. */
 
-static bool is_type(const json_t *event, const char *type)
-{
-    return strcmp(lk_journal_string(event, "type", ""), type) == 0;
-}
-
-static uint64_t seq_of(const json_t *event, const char *key)
-{
-    const int64_t seq = lk_journal_integer(event, key, 0);
-    return seq > 0 ? (uint64_t)seq : 0;
-}
-
 static size_t find_open(const struct lk_alarm_record *r, const char *key)
 {
     size_t i = 0;
@@ -87,18 +76,18 @@ static void open_alarm(struct lk_alarm_record *r, const json_t *event, struct ne
 
 static void fold_event(struct lk_alarm_record *r, const json_t *event, struct newest *newest, uint64_t *seq)
 {
-    if (is_type(event, "backup")) {
+    if (lk_journal_is(event, "backup")) {
         const char *id = lk_journal_string(event, "id", NULL);
-        *seq = seq_of(event, "seq") > *seq ? seq_of(event, "seq") : *seq;
+        *seq = lk_journal_count(event, "seq") > *seq ? lk_journal_count(event, "seq") : *seq;
         unsettle(r, "gone");
         newest->latest = id != NULL ? id : newest->latest;
         if (r->count == 0 && id != NULL) {
             newest->before = newest->id;
             newest->id = id;
         }
-    } else if (is_type(event, "alarm")) {
+    } else if (lk_journal_is(event, "alarm")) {
         open_alarm(r, event, newest);
-    } else if (is_type(event, "recovered")) {
+    } else if (lk_journal_is(event, "recovered")) {
         const char *key = lk_journal_string(event, "key", "");
         const size_t at = find_open(r, key);
         if (at < r->count)
@@ -108,15 +97,15 @@ static void fold_event(struct lk_alarm_record *r, const json_t *event, struct ne
         const char *id = lk_journal_string(event, "id", NULL);
         if (r->count == 0 && id != NULL)
             newest->id = id;
-    } else if (is_type(event, "ack")) {
+    } else if (lk_journal_is(event, "ack")) {
         accept(r, lk_journal_string(event, "key", NULL));
-        const uint64_t said = seq_of(event, "seq");
+        const uint64_t said = lk_journal_count(event, "seq");
         r->accepted_seq = said > 0 ? said : *seq;
         newest->id = lk_journal_string(event, "id", newest->latest);
-    } else if (is_type(event, "moved")) {
+    } else if (lk_journal_is(event, "moved")) {
         settle(r, "gone");
-    } else if (is_type(event, "restore")) {
-        const uint64_t said = seq_of(event, "seq");
+    } else if (lk_journal_is(event, "restore")) {
+        const uint64_t said = lk_journal_count(event, "seq");
         r->restored_seq = said > 0 ? said : *seq;
     }
 }
@@ -130,7 +119,7 @@ enum lk_status lk_alarm_record_fold(struct lk_journal *journal, struct lk_alarm_
     *out = (struct lk_alarm_record){.journal = *journal};
     *journal = (struct lk_journal){0};
     for (size_t i = 0; i < out->journal.count; i++)
-        alarms += is_type(out->journal.event[i], "alarm") ? 1 : 0;
+        alarms += lk_journal_is(out->journal.event[i], "alarm") ? 1 : 0;
     out->open = lk_allocate_zeroed(alarms + 1, sizeof *out->open);
     out->settled = lk_allocate_zeroed(alarms + 2, sizeof *out->settled);
     if (out->open == NULL || out->settled == NULL) {
@@ -188,8 +177,8 @@ bool lk_alarm_record_suspects(const struct lk_alarm_record *r, const struct lk_b
         return false;
     for (size_t i = 0; i < r->count; i++) {
         const json_t *event = r->open[i].event;
-        const uint64_t first = seq_of(event, "seq");
-        const uint64_t last_good = seq_of(event, "last_seq");
+        const uint64_t first = lk_journal_count(event, "seq");
+        const uint64_t last_good = lk_journal_count(event, "last_seq");
         if (first > 0 && e->seq > (last_good > 0 ? last_good : first - 1))
             return true;
     }

@@ -4,22 +4,17 @@
 #include "base/memory.h"
 #include "sqlite/path.h"
 
-static bool is_type(const json_t *event, const char *type)
-{
-    return strcmp(lk_journal_string(event, "type", ""), type) == 0;
-}
-
 bool lk_gone_is_told(const struct lk_journal *journal)
 {
     bool gone = false;
     for (size_t i = 0; i < journal->count; i++) {
         const json_t *e = journal->event[i];
-        if (is_type(e, "backup"))
+        if (lk_journal_is(e, "backup"))
             gone = false;
-        else if (is_type(e, "moved"))
+        else if (lk_journal_is(e, "moved"))
             gone = true;
         else if (strcmp(lk_journal_string(e, "key", ""), "gone") == 0)
-            gone = is_type(e, "alarm") || (gone && !is_type(e, "recovered"));
+            gone = lk_journal_is(e, "alarm") || (gone && !lk_journal_is(e, "recovered"));
     }
     return gone;
 }
@@ -33,9 +28,9 @@ enum lk_status lk_gone_roots_of(const struct lk_journal *journal, struct lk_gone
         const json_t *e = journal->event[i];
         const char *key = lk_journal_string(e, "key", NULL);
         json_t *path = json_object_get(e, "path");
-        if (key != NULL && path != NULL && is_type(e, "alarm"))
+        if (key != NULL && path != NULL && lk_journal_is(e, "alarm"))
             ok = lk_json_set(out->path, key, json_incref(path));
-        else if (key != NULL && is_type(e, "recovered"))
+        else if (key != NULL && lk_journal_is(e, "recovered"))
             (void)json_object_del(out->path, key);
     }
     if (ok)

@@ -151,8 +151,7 @@ static enum lk_status find_tags(const struct lk_dir *dir, struct lk_prune_view *
     for (size_t i = 0; v->list.count > 0 && i < v->record.journal.count; i++) {
         const json_t *event = v->record.journal.event[i];
         const char *id = lk_journal_string(event, "id", NULL);
-        if (id == NULL || strcmp(lk_journal_string(event, "type", ""), "backup") != 0 ||
-            !json_is_array(json_object_get(event, "tags")))
+        if (id == NULL || !lk_journal_is(event, "backup") || !json_is_array(json_object_get(event, "tags")))
             continue;
         struct lk_retained **b = bsearch(id, by_id, v->list.count, sizeof *by_id, compare_id_to);
         if (b != NULL)

@@ -14,21 +14,10 @@
 #define FULL (1 << 20)                       /* bytes of journal, from which on old runs are forgotten */
 #define KEPT 1000                            /* runs that stay then */
 
-static bool is_run(const json_t *event)
-{
-    return strcmp(lk_journal_string(event, "type", ""), "run") == 0;
-}
-
-static uint64_t count_in(const json_t *event, const char *key)
-{
-    const int64_t n = lk_journal_integer(event, key, 0);
-    return n > 0 ? (uint64_t)n : 0;
-}
-
 static const json_t *last_run(const struct lk_journal *journal)
 {
     for (size_t i = journal->count; i > 0; i--)
-        if (is_run(journal->event[i - 1]))
+        if (lk_journal_is(journal->event[i - 1], "run"))
             return journal->event[i - 1];
     return NULL;
 }
@@ -77,9 +66,9 @@ static enum lk_status forget_old_runs(const struct lk_store *store, const struct
     size_t runs = 0;
     bool ok = true;
     for (size_t i = 0; i < journal->count; i++)
-        runs += is_run(journal->event[i]) ? 1 : 0;
+        runs += lk_journal_is(journal->event[i], "run") ? 1 : 0;
     for (size_t i = 0; ok && i < journal->count; i++) {
-        if (is_run(journal->event[i]) && runs-- > KEPT)
+        if (lk_journal_is(journal->event[i], "run") && runs-- > KEPT)
             continue;
         ok = lk_json_dump(journal->event[i], JSON_COMPACT, &text);
         lk_buffer_append_byte(&text, '\n');
@@ -157,9 +146,9 @@ enum lk_status lk_run_record_last(struct litekeep *lk, struct litekeep_run_statu
     out->started = out->finished;
     (void)lk_time_parse(lk_journal_string(run, "started", ""), &out->started);
     out->status = code >= 0 && code <= 255 ? (enum lk_status)code : LK_FAILED;
-    out->done = count_in(run, "done");
-    out->failed = count_in(run, "failed");
-    out->alarms = count_in(run, "alarms");
+    out->done = lk_journal_count(run, "done");
+    out->failed = lk_journal_count(run, "failed");
+    out->alarms = lk_journal_count(run, "alarms");
     out->message = *message;
 out:
     lk_journal_reset(&journal);

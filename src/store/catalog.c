@@ -56,12 +56,6 @@ static enum lk_status list_folders(const struct lk_dir *database, struct lk_back
     return status;
 }
 
-static uint64_t get_count(const json_t *event, const char *key)
-{
-    const int64_t n = lk_journal_integer(event, key, 0);
-    return n > 0 ? (uint64_t)n : 0;
-}
-
 static bool get_time(const json_t *event, const char *key, int64_t *out)
 {
     return lk_time_parse(lk_journal_string(event, key, ""), out);
@@ -71,9 +65,7 @@ static bool get_time(const json_t *event, const char *key, int64_t *out)
 static uint64_t seq_of(const json_t *event)
 {
     const int64_t seq = lk_journal_integer(event, "seq", 0);
-    return strcmp(lk_journal_string(event, "type", ""), "backup") == 0 && seq > 0 && seq < COUNT_LIMIT
-               ? (uint64_t)seq
-               : 0;
+    return lk_journal_is(event, "backup") && seq > 0 && seq < COUNT_LIMIT ? (uint64_t)seq : 0;
 }
 
 /* A new backup under an id that was used before (and removed in the same second) inherits nothing. */
@@ -89,15 +81,15 @@ static void apply_backup(struct lk_backup_entry *e, const json_t *event)
         .seq = seq_of(event),
         .started = started,
         .finished = finished,
-        .rows = get_count(event, "rows"),
-        .tables = get_count(event, "tables"),
-        .bytes = get_count(event, "bytes"),
-        .shared_bytes = get_count(event, "shared_bytes"),
-        .source_bytes = get_count(event, "source_bytes"),
+        .rows = lk_journal_count(event, "rows"),
+        .tables = lk_journal_count(event, "tables"),
+        .bytes = lk_journal_count(event, "bytes"),
+        .shared_bytes = lk_journal_count(event, "shared_bytes"),
+        .source_bytes = lk_journal_count(event, "source_bytes"),
         .verified = json_is_true(json_object_get(event, "verified")),
         .verified_known = json_is_boolean(json_object_get(event, "verified")),
-        .warnings = get_count(event, "warnings"),
-        .left_out = get_count(event, "left_out"),
+        .warnings = lk_journal_count(event, "warnings"),
+        .left_out = lk_journal_count(event, "left_out"),
     };
 }
 

@@ -95,6 +95,17 @@ int64_t lk_journal_integer(const json_t *event, const char *key, int64_t otherwi
     return json_is_integer(value) ? json_integer_value(value) : otherwise;
 }
 
+uint64_t lk_journal_count(const json_t *event, const char *key)
+{
+    const int64_t count = lk_journal_integer(event, key, 0);
+    return count > 0 ? (uint64_t)count : 0;
+}
+
+bool lk_journal_is(const json_t *event, const char *type)
+{
+    return strcmp(lk_journal_string(event, "type", ""), type) == 0;
+}
+
 int64_t lk_journal_time(const json_t *event)
 {
     int64_t instant = 0;

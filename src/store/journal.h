@@ -42,6 +42,9 @@ bool lk_journal_skipped(const struct lk_journal *journal, const char *text);
 /* Fields of an event, with a default when missing or of another type. Strings are borrowed. */
 const char *lk_journal_string(const json_t *event, const char *key, const char *otherwise);
 int64_t lk_journal_integer(const json_t *event, const char *key, int64_t otherwise);
+/* A number of things; 0 when it is missing, negative, or of another type. */
+uint64_t lk_journal_count(const json_t *event, const char *key);
+bool lk_journal_is(const json_t *event, const char *type);
 /* The event's "time" as an instant. */
 int64_t lk_journal_time(const json_t *event);
 
